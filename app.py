@@ -1,0 +1,21 @@
+"""The Latent Space Explorer: `streamlit run app.py`. The pages in the order of the lecture, and what they share."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
+
+PAGES = {
+    "": [
+        st.Page("pages/home.py", title="Home", default=True),
+        st.Page("pages/latent_map.py", title="Latent map"),
+        st.Page("pages/sampling_grid.py", title="Sampling grid"),
+        st.Page("pages/interpolation.py", title="Interpolation"),
+        st.Page("pages/traversals.py", title="Traversals"),
+        st.Page("pages/continuity_completeness.py", title="Continuity and completeness"),
+    ],
+}
+
+st.html("assets/page.css")
+st.navigation(PAGES, position="top").run()

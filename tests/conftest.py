@@ -1,0 +1,59 @@
+"""What all tests share: one CPU thread, caches of their own, tiny models and tiny data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests import chromium
+from vae_core.data.base import StoredImages
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the caches of whoever runs it; so every test starts without a downloaded dataset."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("LATENT_CACHE", str(tmp_path_factory.mktemp("projections")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """A Chromium; where there is none the browser tests fail, for a skipped test proves nothing."""
+    path = chromium.find()
+    assert path is not None, "no Chromium on this machine; `make browser` installs one"
+    return path
+
+
+def blobs(count: int, image: tuple[int, int, int], classes: int = 3) -> tuple[Tensor, Tensor]:
+    """Pictures uint8 [N, C, H, W] that are easy to learn, and labels [N]: the class says which band is bright."""
+    labels = torch.arange(count) % classes
+    pixels = torch.randint(0, 60, (count, *image), generator=torch.Generator().manual_seed(1))
+    band = image[1] // classes
+    for label in range(classes):
+        pixels[labels == label, :, label * band : (label + 1) * band] += 180
+    return pixels.to(torch.uint8), labels.to(torch.uint8)
+
+
+def blob_source(count: int = 96, image: tuple[int, int, int] = (1, 12, 12), classes: int = 3) -> StoredImages:
+    """The same as a source of images, as a dataset would give it."""
+    pixels, labels = blobs(count, image, classes)
+    return StoredImages(pixels.numpy(), labels.numpy())
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder with its bytes, to see that nothing was overwritten or left behind."""
+    return {os.path.relpath(path, folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

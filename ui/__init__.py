@@ -1,0 +1,1 @@
+"""What the pages share: cached loads, controls, figures and the components that run in the browser."""

@@ -1,0 +1,127 @@
+"""Widgets that keep their state in the link, and say so when a link asks for what there is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import streamlit as st
+
+from ui.cache import ModelCard, families
+
+NOTHING = "nothing"
+
+
+def _refuse_unknown(key: str, label: str, options: Sequence[str], start: str) -> None:
+    """Say what is wrong with a link before Streamlit drops its value and falls back to the start."""
+    arrived = st.query_params.get(key)
+    if key in st.session_state or arrived is None or arrived in options:
+        return
+    st.warning(f"The link asks for {label} = {arrived[:60]!r}; there are: {', '.join(options)}. {start} is shown.")
+
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    default: str | None = None,
+    style: Literal["segmented", "select", "slider"] = "segmented",
+    help: str | None = None,
+) -> str:
+    """One of several options, kept in the link under `key`; the options are what the screen and the link show."""
+    start = default if default in options else options[0]
+    _refuse_unknown(key, label, options, start)
+    if style == "select":
+        return st.selectbox(label, options, index=list(options).index(start), key=key, help=help, bind="query-params")
+    if style == "slider":
+        return st.select_slider(label, options, value=start, key=key, help=help, bind="query-params")
+    chosen = st.segmented_control(
+        label, options, default=start, required=True, key=key, help=help, bind="query-params"
+    )
+    return chosen or start
+
+
+def number(
+    label: str, low: float, high: float, start: float, step: float, *, key: str, help: str | None = None
+) -> float:
+    """A number on a slider, kept in the link. Both ends are allowed."""
+    arrived = st.query_params.get(key)
+    if key not in st.session_state and arrived is not None:
+        try:
+            value = float(arrived)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            shown = start if math.isnan(value) else min(max(value, low), high)
+            st.warning(f"The link asks for {label} = {arrived[:60]!r}; allowed: {low:g} to {high:g}. {shown:g} is shown.")
+    return st.slider(label, low, high, start, step, key=key, help=help, bind="query-params")
+
+
+def switch(label: str, start: bool, *, key: str, help: str | None = None) -> bool:
+    """Something on or off, kept in the link."""
+    _refuse_unknown(key, label, ("true", "false"), str(start).lower())
+    return st.toggle(label, start, key=key, help=help, bind="query-params")
+
+
+def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] | None:
+    """Numbers that a page itself put into the link, such as a point of the latent plane; None where there are
+    none. Anything else than `length` finite numbers is refused in a sentence."""
+    arrived = st.query_params.get(key)
+    if arrived is None:
+        return None
+    try:
+        values = [float(part) for part in arrived.split(",")]
+    except ValueError:
+        values = []
+    if len(values) == length and all(math.isfinite(v) and abs(v) <= bound for v in values):
+        return values
+    st.warning(f"The link asks for {key} = {arrived[:60]!r}; it needs {length} finite numbers, separated by commas.")
+    del st.query_params[key]
+    return None
+
+
+def index_from_link(key: str, count: int, start: int) -> int:
+    """The number of a held-out image that a page itself put into the link."""
+    arrived = st.query_params.get(key)
+    if arrived is None:
+        return start
+    if arrived.isdecimal() and len(arrived) < 12 and int(arrived) < count:
+        return int(arrived)
+    st.warning(f"The link asks for image {arrived[:60]!r}; there are 0 to {count - 1}. Image {start} is shown.")
+    del st.query_params[key]
+    return start
+
+
+def to_link(key: str, values: Sequence[float] | int | None) -> None:
+    """Put a page's own state into the link."""
+    if values is None:
+        st.query_params.pop(key, None)
+        return
+    text = str(values) if isinstance(values, int) else ",".join(f"{value:.4g}" for value in values)
+    if st.query_params.get(key) != text:
+        st.query_params[key] = text
+
+
+def pick_family(*, only: Sequence[str] | None = None) -> tuple[str, list[ModelCard]]:
+    """The data and the number of latents; returns the family's name and its models."""
+    groups = families()
+    names = [name for name in groups if only is None or name in only]
+    name = choose("Data and latents", names, key="data")
+    return name, groups[name]
+
+
+def pick_model(cards: Sequence[ModelCard], *, key: str = "model", label: str = "Model", default: str = "beta 1") -> ModelCard:
+    """One model of a family."""
+    variants = {card.variant: card for card in cards}
+    return variants[choose(label, list(variants), key=key, default=default)]
+
+
+def pick_second_model(
+    cards: Sequence[ModelCard], first: ModelCard, *, key: str = "beside", label: str = "Beside it", default: str = NOTHING
+) -> ModelCard | None:
+    """Another model of the family to look at beside the first, or none."""
+    variants = {card.variant: card for card in cards if card != first}
+    chosen = choose(label, [NOTHING, *variants], key=key, default=default, style="select")
+    return variants.get(chosen)

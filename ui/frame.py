@@ -1,0 +1,48 @@
+"""The frame of a page: a question, what to do, and below the figure what was seen, the code, the lecture."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from ui.cache import ModelCard
+from vae_core.data import DATASETS
+
+
+def opening(question: str, what_to_do: str) -> None:
+    """The question that the page answers, and what to move to find the answer."""
+    st.title(question, anchor=False)
+    st.markdown(what_to_do)
+
+
+def honesty(cards: Sequence[ModelCard], shown: str) -> None:
+    """Which models, which data, and how much of it is shown."""
+    models = "; ".join(dict.fromkeys(card.caption for card in cards))
+    st.caption(f"{models}. {shown}")
+
+
+def held_out_words(dataset: str, shown: int) -> str:
+    """How many of how many held-out images are on the screen."""
+    total = 10_000
+    return f"{shown:,} of {total:,} held-out images of {DATASETS[dataset].title}."
+
+
+def likelihood_words(card: ModelCard) -> str:
+    """What the reconstruction term is called for this model and data."""
+    grey = card.likelihood == "bernoulli" and DATASETS[card.dataset].grey
+    return "grey BCE" if grey else {"bernoulli": "Bernoulli"}.get(card.likelihood, "Gaussian")
+
+
+def closing(seen: str, code: Sequence[Any], lecture: str) -> None:
+    """Three things on demand: the answer, the functions that made the figure, the place in the lecture."""
+    with st.expander("What you have seen"):
+        st.markdown(seen)
+    with st.expander("Show the code"):
+        for item in code:
+            st.caption(f"{inspect.getmodule(item).__name__}")  # type: ignore[union-attr]
+            st.code(inspect.getsource(item), language="python")
+    with st.expander("In the lecture"):
+        st.markdown(lecture)

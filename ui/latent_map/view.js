@@ -1,0 +1,162 @@
+// Geometry of the plane: the window that is seen, its ticks, ellipses, nearest points, labels apart.
+
+/**
+ * The square window onto the plane, in the units u that all panes share (a pane's own latent is
+ * z = centre + scale * u): all |u - x| <= half, |v - y| <= half.
+ */
+class PlaneView {
+  constructor() {
+    this.home = { x: 0, y: 0, half: 3 };
+    this.reset();
+  }
+
+  reset() {
+    Object.assign(this, { x: this.home.x, y: this.home.y, half: this.home.half });
+  }
+
+  get zoom() {
+    return this.home.half / this.half;
+  }
+
+  /** Zoom by `factor` so that the point (u, v) stays where it is on the screen. */
+  zoomAt(u, v, factor) {
+    const half = Math.min(this.home.half * 4, Math.max(this.home.half / 400, this.half / factor));
+    this.x = u + ((this.x - u) * half) / this.half;
+    this.y = v + ((this.y - v) * half) / this.half;
+    this.half = half;
+  }
+
+  /** Move the window just far enough that (u, v) is inside, a little away from the edge. */
+  follow(u, v) {
+    const reach = this.half * 0.94;
+    this.x = Math.min(Math.max(this.x, u - reach), u + reach);
+    this.y = Math.min(Math.max(this.y, v - reach), v + reach);
+  }
+}
+
+/**
+ * The window that shows every point of every pane; where a few stray far out (beyond 1.6 times the
+ * distance that holds 99.5 of 100 points) it stops there, and the caption counts what is in view.
+ */
+function homeWindow(clouds) {
+  let half = 2.4;
+  for (const points of clouds) {
+    const reach = Float32Array.from({ length: points.length / 2 },
+      (_, i) => Math.max(Math.abs(points[2 * i]), Math.abs(points[2 * i + 1]))).sort();
+    if (!reach.length) continue;
+    half = Math.max(half, Math.min(reach[reach.length - 1], 1.6 * reach[Math.floor(0.995 * (reach.length - 1))]) * 1.04);
+  }
+  return { x: 0, y: 0, half };
+}
+
+/** Codes [N, Z] -> shared units [N, 2] along two axes. */
+function projectCodes(points, frame, [a, b]) {
+  const { codes, count, latent } = points, out = new Float32Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    out[2 * i] = (codes[i * latent + a] - frame.centre[a]) / frame.scale;
+    out[2 * i + 1] = (codes[i * latent + b] - frame.centre[b]) / frame.scale;
+  }
+  return out;
+}
+
+/** Index of and distance to the row of `rows` [N, size] nearest to `target`: a scan that leaves a row early. */
+function nearestRow(rows, size, target) {
+  let index = -1, best = Infinity;
+  for (let at = 0, i = 0; at < rows.length; at += size, i++) {
+    let sum = 0;
+    for (let d = 0; d < size && sum < best; d++) {
+      const gap = rows[at + d] - target[d];
+      sum += gap * gap;
+    }
+    if (sum < best) {
+      best = sum;
+      index = i;
+    }
+  }
+  return { index, distance: Math.sqrt(best) };
+}
+
+/** Round numbers between low and high, about `count` of them, and the digits they need. */
+function niceTicks(low, high, count) {
+  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const values = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) values.push(i * step || 0);
+  return { values, digits };
+}
+
+/** A number for reading: fixed digits, a true minus sign, no minus before zero. */
+function formatNumber(value, digits = 2) {
+  if (!Number.isFinite(value)) return "not a number";
+  const text = Math.abs(value) >= 1e5 ? value.toExponential(1) : value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212"));
+}
+
+/** Half-axes and angle of the one-sigma ellipse of a 2 x 2 covariance [[p, q], [q, r]]. */
+function ellipseOf(p, q, r) {
+  const mean = (p + r) / 2, root = Math.hypot((p - r) / 2, q);
+  return {
+    major: Math.sqrt(Math.max(0, mean + root)),
+    minor: Math.sqrt(Math.max(0, mean - root)),
+    angle: 0.5 * Math.atan2(2 * q, p - r),
+  };
+}
+
+/** Per class, the index of the member nearest to the class's coordinate-wise median: a place on its cloud. */
+function classPlaces(projected, labels, classes) {
+  const members = Array.from({ length: classes }, () => []);
+  for (let i = 0; i < labels.length; i++) members[labels[i]]?.push(i);
+  return members.map((indices) => {
+    if (!indices.length) return -1;
+    const middle = (d) => Float32Array.from(indices, (i) => projected[2 * i + d]).sort()[indices.length >> 1];
+    const x = middle(0), y = middle(1);
+    const far = (i) => Math.hypot(projected[2 * i] - x, projected[2 * i + 1] - y);
+    return indices.reduce((best, i) => (far(i) < far(best) ? i : best), indices[0]);
+  });
+}
+
+/** Push overlapping boxes {x, y, width, height, fixed} apart, up and down, until none overlap or 60 rounds. */
+function separateBoxes(boxes) {
+  for (let round = 0, moved = true; moved && round < 60; round++) {
+    moved = false;
+    for (let i = 0; i < boxes.length; i++) {
+      for (let j = i + 1; j < boxes.length; j++) {
+        const a = boxes[i], b = boxes[j];
+        const overlap = (a.height + b.height) / 2 - Math.abs(a.y - b.y);
+        if (overlap <= 0 || Math.abs(a.x - b.x) >= (a.width + b.width) / 2 || (a.fixed && b.fixed)) continue;
+        const up = a.y <= b.y ? -1 : 1, share = a.fixed || b.fixed ? 1 : 0.5;
+        if (!a.fixed) a.y += up * overlap * share;
+        if (!b.fixed) b.y -= up * overlap * share;
+        moved = true;
+      }
+    }
+  }
+}
+
+/** Indices of the points that can be drawn as pictures of `side` pixels without overlap, in the points' order. */
+function spacedPoints(pixels, side) {
+  const taken = new Map(), chosen = [];
+  const key = (cx, cy) => cx * 65536 + cy;
+  for (let i = 0; i < pixels.length / 2; i++) {
+    const x = pixels[2 * i], y = pixels[2 * i + 1];
+    const cx = Math.floor(x / side), cy = Math.floor(y / side);
+    let free = true;
+    for (let dx = -1; dx <= 1 && free; dx++) {
+      for (let dy = -1; dy <= 1 && free; dy++) {
+        const other = taken.get(key(cx + dx, cy + dy));
+        free = other === undefined || Math.abs(pixels[2 * other] - x) >= side || Math.abs(pixels[2 * other + 1] - y) >= side;
+      }
+    }
+    if (!free) continue;
+    taken.set(key(cx, cy), i);
+    chosen.push(i);
+  }
+  return chosen;
+}
+
+/** Two independent standard normal numbers (Box and Muller). */
+function normalPair() {
+  const radius = Math.sqrt(-2 * Math.log(1 - Math.random())), angle = 2 * Math.PI * Math.random();
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}

@@ -1,0 +1,12 @@
+"""The colours, the same on every page."""
+
+from __future__ import annotations
+
+# Petroff's cycle of ten, apart for colour-blind eyes (arXiv:2107.02270).
+CLASS_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+
+# Each of the three that are compared keeps one colour throughout.
+ROLE_COLOURS = {"vae": "#2f7fd0", "autoencoder": "#d9660b", "blend": "#7b818c"}
+ACCENT = "#2f7fd0"

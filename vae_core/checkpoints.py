@@ -1,0 +1,215 @@
+"""A model on disk: a folder of config.json, model.safetensors and metrics.json, read strictly.
+
+No pickle anywhere. Every file is written under a temporary name and then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import types
+import typing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from vae_core.errors import InvalidInput
+from vae_core.folders import BUNDLED_CHECKPOINTS, write_whole
+from vae_core.models import MODELS
+
+FORMAT = 1
+CONFIG, WEIGHTS, METRICS = "config.json", "model.safetensors", "metrics.json"
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
+LARGEST_JSON, LARGEST_WEIGHTS = 2**20, 2**30  # bytes; a file beyond is none of ours
+KEYS = {"format", "name", "model", "model_config", "dataset", "weights", "training", "versions"}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all that is known of it. The model is shared by everyone who loads it: never change it."""
+
+    name: str
+    model: nn.Module
+    model_name: str  # its key in MODELS
+    dataset: str  # its key in DATASETS
+    training: dict[str, Any]  # settings, device, seconds
+    metrics: dict[str, Any]  # held-out scores; empty where none were written
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__}
+
+
+def round_weights(model: nn.Module, weights: str) -> None:
+    """Round a model's parameters in place to the precision in which they will be stored, so that what is
+    evaluated, what is saved and what the browser decodes with are the same numbers."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(DTYPES[weights]))
+
+
+def write_model(
+    folder: Path, model: nn.Module, *, name: str, model_name: str, dataset: str, training: dict[str, Any],
+    weights: str = "float32",
+) -> None:  # fmt: skip
+    """Write a model folder, without metrics. Raises InvalidInput where the folder cannot be written."""
+    config = {
+        "format": FORMAT,
+        "name": name,
+        "model": model_name,
+        "model_config": asdict(model.config),  # type: ignore[call-overload]
+        "dataset": dataset,
+        "weights": weights,
+        "training": training,
+        "versions": versions(),
+    }
+    tensors = {key: value.detach().to("cpu", DTYPES[weights]).contiguous() for key, value in model.state_dict().items()}
+    try:
+        write_whole(folder / WEIGHTS, lambda file: file.write(save(tensors)))
+        write_whole(folder / CONFIG, lambda file: file.write(_json_bytes(config)))
+    except OSError as error:
+        raise InvalidInput(f"The model cannot be written to {folder} ({error}); choose another with --out.") from error
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    write_whole(folder / METRICS, lambda file: file.write(_json_bytes(metrics)))
+
+
+def read_model(folder: Path) -> Checkpoint:
+    """Rebuild a model from its folder, on the CPU, ready to use.
+
+    Raises InvalidInput, naming the file and the key, for anything missing, unknown, truncated, of a wrong type
+    or of a wrong shape.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"There is no model folder {folder}; `python -m vae_core list` names the bundled ones.")
+    config = _read_json(folder / CONFIG)
+    if missing := KEYS - config.keys():
+        raise InvalidInput(f"{folder / CONFIG} lacks {_names(missing)}.")
+    if unknown := config.keys() - KEYS:
+        raise InvalidInput(f"{folder / CONFIG} has the unknown key {_names(unknown)}; allowed: {_names(KEYS)}.")
+    if config["format"] != FORMAT:
+        raise InvalidInput(f"{folder / CONFIG} has format {config['format']!r}; this version reads format {FORMAT}.")
+    for key in ("name", "model", "dataset", "weights"):
+        if not isinstance(config[key], str):
+            raise InvalidInput(f"{folder / CONFIG}: {key} is {config[key]!r}; it must be a text.")
+    for key in ("model_config", "training", "versions"):
+        if not isinstance(config[key], dict):
+            raise InvalidInput(f"{folder / CONFIG}: {key} is {config[key]!r}; it must be an object.")
+    if config["model"] not in MODELS:
+        raise InvalidInput(f"{folder / CONFIG}: unknown model {config['model']!r}; known: {_names(MODELS)}.")
+    if config["weights"] not in DTYPES:
+        raise InvalidInput(f"{folder / CONFIG}: weights are {config['weights']!r}; allowed: {_names(DTYPES)}.")
+    kind = MODELS[config["model"]]
+    settings = settings_from(kind.Config, config["model_config"], str(folder / CONFIG))
+    with torch.device("meta"):  # shapes without memory or random numbers
+        model = kind(settings)
+    model.load_state_dict(_read_tensors(folder / WEIGHTS, model, DTYPES[config["weights"]]), assign=True)
+    model.requires_grad_(False).eval()
+    metrics = _read_json(folder / METRICS) if (folder / METRICS).exists() else {}
+    return Checkpoint(config["name"], model, config["model"], config["dataset"], config["training"], metrics)
+
+
+def settings_from(kind: type, given: dict[str, Any], where: str) -> Any:
+    """Build a settings dataclass from JSON: every key known, none missing, every type right."""
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in fields(kind)}
+    if unknown := given.keys() - names:
+        raise InvalidInput(f"{where}: unknown setting {_names(unknown)} for {kind.__name__}; allowed: {_names(names)}.")
+    if missing := names - given.keys():
+        raise InvalidInput(f"{where}: the setting {_names(missing)} of {kind.__name__} is missing.")
+    values = {}
+    for key, value in given.items():
+        if not _fits(value, hints[key]):
+            expected = (
+                getattr(hints[key], "__name__", str(hints[key])) if not typing.get_args(hints[key]) else hints[key]
+            )
+            raise InvalidInput(f"{where}: {key} is {value!r}; it must be {expected}.")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def bundled() -> dict[str, Path]:
+    """The bundled models by name: every folder in assets/checkpoints that has a config."""
+    return {path.parent.name: path.parent for path in sorted(BUNDLED_CHECKPOINTS.glob(f"*/{CONFIG}"))}
+
+
+def read_bundled(name: str) -> Checkpoint:
+    """A bundled model by name; the name is looked up, never used as a path. Raises InvalidInput if unknown."""
+    folders = bundled()
+    if name not in folders:
+        raise InvalidInput(f"There is no bundled model {name[:60]!r}; choose one of {_names(folders)}.")
+    return read_model(folders[name])
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value has an annotated type: the plain ones, unions with None, and tuples."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, option) for option in arguments)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return all(_fits(item, arguments[0]) for item in value)
+        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+    if hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise InvalidInput(f"{path} is {path.stat().st_size:,} bytes; ours stay below {LARGEST_JSON:,}.")
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path} cannot be read as JSON ({error}); copy the model folder again.") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path} holds a {type(content).__name__}; it must hold an object.")
+    return content
+
+
+def _read_tensors(path: Path, model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """All tensors of a model, as float32, from a file that holds just these."""
+    try:
+        if path.stat().st_size > LARGEST_WEIGHTS:
+            raise InvalidInput(f"{path} is {path.stat().st_size:,} bytes; ours stay below {LARGEST_WEIGHTS:,}.")
+        found = load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
+    except (OSError, SafetensorError) as error:
+        raise InvalidInput(
+            f"{path} is truncated or no safetensors file ({error}); copy the model folder again."
+        ) from error
+    expected = model.state_dict()
+    if missing := expected.keys() - found.keys():
+        raise InvalidInput(f"{path} lacks the tensor {_names(missing)}.")
+    if unknown := found.keys() - expected.keys():
+        raise InvalidInput(f"{path} holds the foreign tensor {_names(unknown)}.")
+    for key, tensor in found.items():
+        if tensor.shape != expected[key].shape or tensor.dtype != dtype:
+            raise InvalidInput(
+                f"{path}: {key} is {tensor.dtype} {tuple(tensor.shape)}; the config asks for "
+                f"{dtype} {tuple(expected[key].shape)}."
+            )
+        if not tensor.isfinite().all():
+            raise InvalidInput(f"{path}: {key} holds values that are not finite; copy the model folder again.")
+    return {key: tensor.float() for key, tensor in found.items()}
+
+
+def _json_bytes(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _names(keys: Any) -> str:
+    return ", ".join(sorted(map(str, keys)))

@@ -1,0 +1,126 @@
+"""Held-out scores of a trained model. To add one: a file with a function of a Trial, an entry in METRICS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from vae_core.metrics.accuracy import accuracy
+from vae_core.metrics.active_latents import active_latents
+from vae_core.metrics.completeness import completeness
+from vae_core.metrics.continuity import continuity
+from vae_core.metrics.elbo import elbo
+from vae_core.metrics.mig import mig
+from vae_core.metrics.trial import Source, Spread, Trial, as_json
+
+__all__ = ["METRICS", "Metric", "Number", "Spread", "Trial", "evaluate_all"]
+
+
+class Number(NamedTuple):
+    """One number that a metric reports: how to call it, in what unit, and which way is better."""
+
+    title: str
+    unit: str
+    better: str  # "lower", "higher" or "neither"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by description. `compute` takes a Trial that offers all `needs` and returns a NamedTuple."""
+
+    title: str
+    compute: Callable[[Trial], Any]
+    source: str
+    needs: tuple[str, ...]
+    numbers: dict[str, Number] = field(default_factory=dict)
+    nested: bool = False  # whether its results stand in metrics.json under its own name, or beside all others
+
+
+METRICS: dict[str, Metric] = {
+    "elbo": Metric(
+        "Evidence lower bound",
+        elbo,
+        "Kingma and Welling 2014",
+        needs=("codes",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "kl": Number("KL to the prior", "nats per image", "neither"),
+            "elbo": Number("ELBO at beta 1", "nats per image", "higher"),
+        },
+    ),
+    "active_latents": Metric(
+        "Active latents",
+        active_latents,
+        "Burda, Grosse and Salakhutdinov 2016",
+        needs=("codes", "posterior"),
+        numbers={"active_latents": Number("active latents", "latents", "neither")},
+    ),
+    "continuity": Metric(
+        "Continuity",
+        continuity,
+        "notion: Rocca and Rocca 2019; numbers: this project",
+        needs=("codes", "judge"),
+        numbers={
+            "unevenness": Number("largest step over mean step", "times", "lower"),
+            "no_class": Number("path without a clear class", "share of frames", "lower"),
+        },
+        nested=True,
+    ),
+    "completeness": Metric(
+        "Completeness",
+        completeness,
+        "notion: Rocca and Rocca 2019; numbers: Kynkaanniemi et al. 2019, Naeem et al. 2020",
+        needs=("codes", "judge"),
+        numbers={
+            "precision": Number("samples on the data's manifold", "share of samples", "higher"),
+            "recall": Number("data on the samples' manifold", "share of images", "higher"),
+            "density": Number("density of the data around samples", "times the data's own", "higher"),
+            "coverage": Number("data covered by samples", "share of images", "higher"),
+        },
+        nested=True,
+    ),
+    "mig": Metric(
+        "Mutual information gap",
+        mig,
+        "Chen et al. 2018; Locatello et al. 2019",
+        needs=("codes", "factors"),
+        numbers={"mig": Number("mutual information gap", "share of entropy", "higher")},
+    ),
+    "accuracy": Metric(
+        "Accuracy of the classifier",
+        accuracy,
+        "this project",
+        needs=("labels",),
+        numbers={
+            "accuracy": Number("accuracy", "share of images", "higher"),
+            "cross_entropy": Number("cross-entropy", "nats per image", "lower"),
+            "sure": Number("images that it is sure of", "share of images", "neither"),
+        },
+    ),
+}
+
+
+def evaluate_all(
+    model: Any,
+    source: Source,
+    classifier: Any = None,
+    seed: int = 0,
+    progress: Callable[[float, str], None] | None = None,
+) -> dict[str, Any]:
+    """Every metric that fits a model, as plain JSON: what goes into metrics.json.
+
+    The model is an autoencoder, a VAE or a classifier in eval mode; `source` holds its held-out images;
+    `classifier` judges decoded pictures (continuity and completeness are left out without one). What is not
+    defined for a model (the KL of an autoencoder, the MIG without factors) is left out. `progress(share,
+    title)` hears what is about to be computed. Raises InvalidInput where a score is not finite.
+    """
+    trial = Trial(model, source, classifier, seed)
+    found: dict[str, Any] = {"held_out": len(source), "seed": seed}
+    with_all = {name: metric for name, metric in METRICS.items() if all(map(trial.offers, metric.needs))}
+    for done, (name, metric) in enumerate(with_all.items()):
+        if progress:
+            progress(done / len(with_all), metric.title)
+        result = as_json({name: metric.compute(trial)})
+        found.update(result if metric.nested else result[name])
+    return found

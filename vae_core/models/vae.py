@@ -1,0 +1,48 @@
+"""The variational autoencoder (Kingma and Welling 2014) with the weight beta on its KL term (Higgins et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vae_core.errors import InvalidInput
+from vae_core.losses import kl_to_standard_normal
+from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
+
+LOGVAR_BOUNDS = (-20.0, 10.0)  # standard deviations of 5e-5 to 150: no exp() overflows, nothing useful is lost
+
+
+@dataclass(frozen=True)
+class VAEConfig(LatentConfig):
+    beta: float = 1.0  # weighs the KL in the objective, never in a reported ELBO
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (math.isfinite(self.beta) and 0 <= self.beta <= 1000):
+            raise InvalidInput(f"beta is {self.beta!r}; allowed: a number from 0 to 1000.")
+
+
+class VAE(LatentModel):
+    """Encodes a picture as a Gaussian, decodes a draw from it, and pays KL for leaving the prior N(0, I)."""
+
+    Config = VAEConfig
+    title = "VAE"
+    is_generative = True
+    outputs_per_latent = 2
+    config: VAEConfig
+
+    def encode(self, x: Tensor) -> Posterior:
+        mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
+        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+
+    def loss(self, x: Tensor, labels: Tensor | None = None, beta: float | None = None) -> LossTerms:
+        """recon + beta * KL, with one draw of z per image; `beta` overrides the config's (for schedules)."""
+        posterior = self.encode(x)
+        assert posterior.logvar is not None
+        recon = self.recon_per_image(x, posterior.sample()).mean()
+        kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
+        kl = kl_per_latent.sum()
+        weight = self.config.beta if beta is None else beta
+        return LossTerms(total=recon + weight * kl, recon=recon, kl=kl, kl_per_latent=kl_per_latent)

@@ -1,0 +1,89 @@
+"""How each bundled model is made: data, model, settings. `python -m vae_core train NAME` makes it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vae_core.training import TrainSettings
+
+BETAS_PLANE = (0.1, 0.5, 1, 2, 4, 8)  # trained for the two-dimensional models
+BETAS_SPRITES = (1, 2, 4, 8, 16)
+IMAGE = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28), "sprites": (1, 64, 64)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    data: str
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)  # of the model's config
+    training: TrainSettings = field(default_factory=TrainSettings)
+    classifier: str | None = None  # the recipe of the classifier that judges this model
+
+
+def _plane(short: str, data: str) -> list[Recipe]:
+    """The autoencoder and the VAEs with two latents."""
+    training = TrainSettings(epochs=60, batch=256, lr=2e-3)
+    judge = f"{short}-classifier"
+    shared = {"image": IMAGE[data], "latent": 2}
+    return [
+        Recipe(f"{short}-2d-ae", data, "autoencoder", shared, training, judge),
+        *(
+            Recipe(f"{short}-2d-vae-beta{beta}", data, "vae", {**shared, "beta": float(beta)}, training, judge)
+            for beta in BETAS_PLANE
+        ),
+    ]
+
+
+def _digits_conv(beta: int) -> Recipe:
+    settings = {
+        "image": IMAGE["mnist"],
+        "latent": 10,
+        "network": "conv",
+        "channels": (16, 32),
+        "hidden": (256,),
+        "beta": float(beta),
+    }
+    return Recipe(
+        f"mnist-10d-vae-beta{beta}",
+        "mnist",
+        "vae",
+        settings,
+        TrainSettings(epochs=30, batch=256, lr=2e-3),
+        "mnist-classifier",
+    )
+
+
+def _sprites(beta: int) -> Recipe:
+    settings = {
+        "image": IMAGE["sprites"], "latent": 10, "network": "conv", "channels": (16, 16, 32, 64), "hidden": (256,),
+        "activation": "relu", "beta": float(beta),
+    }  # fmt: skip
+    return Recipe(
+        f"sprites-10d-vae-beta{beta}",
+        "sprites",
+        "vae",
+        settings,
+        TrainSettings(epochs=4, batch=128, lr=1e-3),
+        "sprites-classifier",
+    )
+
+
+def _classifier(short: str, data: str, classes: int, channels: tuple[int, ...], training: TrainSettings) -> Recipe:
+    settings = {"image": IMAGE[data], "classes": classes, "channels": channels}
+    return Recipe(f"{short}-classifier", data, "classifier", settings, training)
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        *_plane("mnist", "mnist"),
+        *_plane("fashion", "fashion_mnist"),
+        *(_digits_conv(beta) for beta in (1, 4)),
+        *(_sprites(beta) for beta in BETAS_SPRITES),
+        _classifier("mnist", "mnist", 10, (16, 32), TrainSettings(epochs=8, batch=128, lr=2e-3)),
+        _classifier("fashion", "fashion_mnist", 10, (16, 32), TrainSettings(epochs=12, batch=128, lr=2e-3)),
+        _classifier("sprites", "sprites", 3, (8, 16, 32), TrainSettings(epochs=1, batch=128, lr=2e-3)),
+    )
+}
