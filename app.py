@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
@@ -17,5 +19,5 @@ PAGES = {
     ],
 }
 
-st.html("assets/page.css")
+st.html(Path(__file__).parent / "assets" / "page.css")
 st.navigation(PAGES, position="top").run()

@@ -6,16 +6,23 @@ What comes from here is shared by all sessions. Never change it in place.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
 
 from vae_core.checkpoints import CONFIG, METRICS, Checkpoint, bundled, read_bundled
 from vae_core.data import DATASETS, ImageSource
+from vae_core.folders import ASSETS
 from vae_core.latent.browser import pack_decoder, pack_points, pack_thumbnails
+from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
+from vae_core.latent.paths import PATHS, blend, step_sizes
+from vae_core.latent.pictures import to_bytes
+from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
 from vae_core.recipes import RECIPES
 
 THUMBNAIL_SIDE = 28  # pixels
@@ -158,3 +165,94 @@ def thumbnails_pack(dataset: str) -> bytes:
     shrink = torch.nn.functional.adaptive_avg_pool2d
     parts = [shrink(source.images(i), THUMBNAIL_SIDE) for i in torch.arange(len(source)).split(1000)]
     return pack_thumbnails((torch.cat(parts) * 255).round().to(torch.uint8))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def decoded_plane(name: str, side: int) -> np.ndarray:
+    """The plane of a model with two latents as one sheet of side x side pictures, decoded at the quantiles of
+    its Gaussian: uint8 [H, W, C]."""
+    cloud, model = encoded(name), checkpoint(name).model
+    codes = cloud.centre + prior_quantile_grid(side) @ torch.linalg.cholesky(cloud.covariance).T
+    with torch.inference_mode():
+        sheet = tile(model.decode(codes), side)  # type: ignore[operator]
+    return (sheet * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def code_of(name: str, image: int) -> list[float]:
+    """The code [Z] of one held-out image: the mean of its posterior, or the autoencoder's code."""
+    loaded = checkpoint(name)
+    with torch.inference_mode():
+        posterior = loaded.model.encode(held_out(loaded.dataset).images(torch.tensor([image])))  # type: ignore[operator]
+    return posterior.mean[0].tolist()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """n x n decoded pictures, and the codes that they were decoded from."""
+
+    sheet: Tensor  # [C, n H, n W] uint8
+    codes: Tensor  # [n n, Z], in reading order
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def source_of_codes(name: str) -> Gaussian:
+    """Where a model's new codes come from: its prior, or the Gaussian fitted to an autoencoder's held-out codes."""
+    model = checkpoint(name).model
+    return standard_normal(model.config.latent) if model.is_generative else fit_gaussian(encoded(name).codes)  # type: ignore[arg-type, union-attr]
+
+
+@st.cache_resource(show_spinner="Decoding", max_entries=48)
+def decoded_grid(name: str, axes: tuple[int, int], spacing: str, reach: float, n: int) -> Decoded:
+    """The plane of two latents, `reach` standard deviations each way about the centre; the other latents stay
+    there. Spacing "linear", or "prior quantiles": pictures that each stand for the same share of the Gaussian."""
+    cloud = source_of_codes(name)
+    grid = linear_grid(n, reach) if spacing == "linear" else prior_quantile_grid(n, math.erf(reach / math.sqrt(2)))
+    points = cloud.mean[list(axes)] + cloud.std[list(axes)] * grid
+    return _decoded(name, embed(points, cloud.mean, axes))
+
+
+@st.cache_resource(show_spinner="Decoding", max_entries=48)
+def decoded_draws(name: str, seed: int, temperature: float, n: int) -> Decoded:
+    """Codes drawn at random; one seed means the same standard normal draws for every model."""
+    noise = torch.Generator().manual_seed(seed)
+    return _decoded(name, source_of_codes(name).sample(n * n, noise, temperature))
+
+
+def _decoded(name: str, codes: Tensor) -> Decoded:
+    """Decode codes [n n, Z], a hundred at a time: the wide layers of a convolutional decoder take much memory."""
+    model = checkpoint(name).model
+    with torch.inference_mode():
+        images = torch.cat([to_bytes(model.decode(part)) for part in codes.split(100)])  # type: ignore[operator]
+    return Decoded(tile(images, math.isqrt(len(codes))), codes)
+
+
+@st.cache_data(show_spinner=False)
+def scores_over_seeds() -> dict[str, dict[str, dict[str, list[float]]]]:
+    """What models trained again with other seeds scored: family -> variant -> score -> a value for each seed."""
+    path = ASSETS / "results" / "seeds.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a path shows in T frames, and what the classifier of the data makes of them."""
+
+    frames: Tensor  # [T, C, H, W] in [0, 1]
+    changes: Tensor  # [T - 1], L2 of the pixels
+    confidence: Tensor  # [T], the largest class probability
+    seen: Tensor  # [T], the class that has it
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def film(dataset: str, name: str | None, a: int, b: int, path: str, points: int) -> Film:
+    """The way from held-out image a to b: in the latent space of a model, or with None the blend of their pixels."""
+    judge = classifier(dataset).model
+    with torch.inference_mode():
+        if name is None:
+            frames = blend(*held_out(dataset).images(torch.tensor([a, b])), points)
+        else:
+            codes = PATHS[path](torch.tensor(code_of(name, a)), torch.tensor(code_of(name, b)), points)
+            frames = checkpoint(name).model.decode(codes)  # type: ignore[operator]
+        confidence, seen = judge(frames).softmax(dim=-1).max(dim=-1)
+    return Film(frames, step_sizes(frames), confidence, seen)

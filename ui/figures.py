@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import plotly.graph_objects as go
 
+from ui.palette import CLASS_COLOURS
+
 LABEL_SIZE = 14  # pixels; the smallest text in a figure
+INACTIVE = "#868d97"  # 3 to 1 on light and on dark paper
+PLOT = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # for st.plotly_chart: save as a picture, no more
 
 
 def plain(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> go.Figure:
@@ -17,8 +24,251 @@ def plain(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> go.Fig
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": LABEL_SIZE}},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,  # a finger on a figure scrolls the page
     )
     axis = {"title": {"font": {"size": LABEL_SIZE}}, "tickfont": {"size": LABEL_SIZE}, "zeroline": False}
     figure.update_xaxes(title_text=x, **axis)
     figure.update_yaxes(title_text=y, **axis)
     return figure
+
+
+def kl_bars(names: Sequence[str], kl: Sequence[float], active: Sequence[bool], colour: str, reach: float) -> go.Figure:
+    """A bar of nats for each latent, the first one on top; the inactive ones are hollow and say so.
+
+    `reach` is the largest KL on the axis, so that two figures can share it.
+    """
+    texts = [f"{nats:.2f}" if on else f"{nats:.2f}  inactive" for nats, on in zip(kl, active, strict=True)]
+    figure = go.Figure()
+    for on, name in ((True, "active"), (False, "inactive")):
+        shown = [i for i, each in enumerate(active) if each == on]
+        figure.add_bar(
+            x=[kl[i] for i in shown],
+            y=[names[i] for i in shown],
+            text=[texts[i] for i in shown],
+            name=name,
+            orientation="h",
+            marker_color=colour if on else "rgba(0,0,0,0)",
+            marker_line={"color": colour if on else INACTIVE, "width": 2},
+            textposition="outside",
+            textfont={"size": LABEL_SIZE},
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.3f} nats<extra></extra>",
+        )
+    plain(figure, height=96 + 30 * max(len(names), 4), x="KL to the prior, nats per image")
+    figure.update_layout(bargap=0.35, barmode="overlay", showlegend=False)
+    figure.update_xaxes(range=[0, 1.35 * max(reach, 0.1)], rangemode="tozero")
+    figure.update_yaxes(categoryorder="array", categoryarray=list(names)[::-1])
+    return figure
+
+
+def trade_off(
+    kl: Sequence[float],
+    recon: Sequence[float],
+    names: Sequence[str],
+    today: Sequence[str],
+    colour: str,
+    recon_name: str,
+) -> go.Figure:
+    """Reconstruction against KL, a point for each model, joined in order; those of `today` in a ring."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(kl),
+        y=list(recon),
+        text=["" if name in today else name for name in names],
+        customdata=[[name, a + b] for name, a, b in zip(names, kl, recon, strict=True)],
+        mode="lines+markers+text",
+        textposition="top right",
+        textfont={"size": LABEL_SIZE},
+        line={"color": colour, "width": 2},
+        marker={"color": colour, "size": 10},
+        cliponaxis=False,
+        hovertemplate="%{customdata[0]}<br>KL %{x:.1f}, reconstruction %{y:.1f}<br>\u2212ELBO %{customdata[1]:.1f} nats"
+        "<extra></extra>",
+        showlegend=False,
+    )
+    rings = [i for i, name in enumerate(names) if name in today]
+    figure.add_scatter(
+        x=[kl[i] for i in rings],
+        y=[recon[i] for i in rings],
+        text=[f"<b>{names[i]}</b>" for i in rings],
+        mode="markers+text",
+        textposition="top right",
+        textfont={"size": LABEL_SIZE},
+        marker={"color": colour, "size": 22, "symbol": "circle-open", "line": {"width": 3}},
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    plain(figure, height=396, x="KL to the prior, nats per image", y=f"reconstruction ({recon_name}), nats per image")
+    low, high = min(kl), max(kl)
+    room = max(high - low, 1.0)
+    figure.update_xaxes(range=[max(0.0, low - 0.12 * room) if low > 0.12 * room else 0, high + 0.28 * room])
+    return figure
+
+
+def factor_heat(share: np.ndarray, latents: Sequence[str], factors: Sequence[str]) -> go.Figure:
+    """What each latent tells of each factor, [Z, F] in [0, 1], the first latent on top, the numbers written in."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=[factor.replace(" ", "<br>") for factor in factors],
+            y=list(latents),
+            zmin=0,
+            zmax=1,
+            colorscale="Cividis",
+            texttemplate="%{z:.2f}",
+            textfont={"size": LABEL_SIZE},
+            xgap=3,
+            ygap=3,
+            showscale=False,  # every cell carries its number
+            hovertemplate="%{y} tells %{z:.2f} of %{x}<extra></extra>",
+        )
+    )
+    plain(figure, height=72 + 34 * len(latents))
+    figure.update_xaxes(side="top", showgrid=False, tickangle=0)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_layout(margin={"l": 48, "t": 56, "b": 16})
+    return figure
+
+
+def scores(
+    names: Sequence[str],
+    means: Sequence[float],
+    spreads: Sequence[float],
+    errors: Sequence[float],
+    colours: Sequence[str],
+    *,
+    x: str,
+    of_data: float | None,
+) -> go.Figure:
+    """One score of several models, the first on top: the mean with one standard deviation (thin) and 95 % of where
+    the true mean lies (thick). The dashed line is what held-out images themselves reach."""
+    figure = go.Figure()
+    for name, mean, spread, error, colour in zip(names, means, spreads, errors, colours, strict=True):
+        for width, half in ((1.5, spread), (6, 1.96 * error)):
+            figure.add_scatter(
+                x=[mean],
+                y=[name],
+                mode="markers",
+                marker={"color": colour, "size": 11},
+                error_x={"type": "data", "array": [half], "thickness": width, "width": 0, "color": colour},
+                hovertemplate=f"{name}: {mean:.3f} ± {spread:.3f}<extra></extra>",
+                showlegend=False,
+            )
+    plain(figure, height=88 + 38 * len(names), x=x)
+    if of_data is not None:
+        figure.add_vline(x=of_data, line={"dash": "dash", "width": 2, "color": INACTIVE})
+        place = {"x": of_data, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "auto"}
+        figure.add_annotation(**place, text="the data itself", showarrow=False, font={"size": LABEL_SIZE})
+    figure.update_yaxes(categoryorder="array", categoryarray=list(names)[::-1])
+    return figure
+
+
+def cloud(points: np.ndarray, labels: np.ndarray, names: Sequence[str], *, axis: str) -> go.Figure:
+    """Points [N, 2] of a projection, a colour for each class and its name at the middle of its points."""
+    figure = go.Figure()
+    for label, name in enumerate(names):
+        own = points[labels == label]
+        if len(own) == 0:
+            continue
+        figure.add_scattergl(
+            x=own[:, 0], y=own[:, 1], mode="markers", name=name, hovertemplate=f"{name}<extra></extra>",
+            marker={"size": 5, "opacity": 0.75, "color": CLASS_COLOURS[label % len(CLASS_COLOURS)]},
+        )  # fmt: skip
+        middle = np.median(own, axis=0)
+        figure.add_annotation(
+            x=middle[0], y=middle[1], text=f"<b>{name}</b>", showarrow=False, font={"size": LABEL_SIZE + 2, "color": "#111"},
+            bgcolor="rgba(255,255,255,0.75)", borderpad=2,
+        )  # fmt: skip
+    plain(figure, height=520, x=f"{axis} 1 (no unit)", y=f"{axis} 2 (no unit)")
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(scaleanchor="x", scaleratio=1)
+    return figure
+
+
+def step_lines(names: Sequence[str], changes: Sequence[np.ndarray], colours: Sequence[str], t: float) -> go.Figure:
+    """How much each film's picture changes at each step [T - 1] of a path from t = 0 to 1; a line at today's t."""
+    figure = go.Figure()
+    for name, values, colour in zip(names, changes, colours, strict=True):
+        figure.add_scatter(
+            x=(np.arange(len(values)) + 0.5) / len(values),
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2.5, "shape": "hvh"},
+            hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
+        )
+    plain(figure, height=360, x="position on the path, t", y="change per step, L2 of the pixels")
+    figure.add_vline(x=t, line={"color": INACTIVE, "width": 1.5})
+    figure.update_xaxes(range=[0, 1], fixedrange=True, showgrid=False)
+    figure.update_yaxes(rangemode="tozero", fixedrange=True)
+    figure.update_layout(showlegend=False, hovermode="x")
+    return figure
+
+
+def opinion_lines(
+    names: Sequence[str],
+    confidence: Sequence[np.ndarray],
+    seen: Sequence[np.ndarray],
+    colours: Sequence[str],
+    classes: Sequence[str],
+    threshold: float,
+    t: float,
+) -> go.Figure:
+    """A classifier's largest probability [T] along each film, and under it the class that it sees [T]: a coloured
+    stretch while it is surer than the threshold, an empty one where it sees no class with confidence."""
+    figure = go.Figure()
+    for row, (name, sure, winner, colour) in enumerate(zip(names, confidence, seen, colours, strict=True)):
+        positions = np.linspace(0, 1, len(sure))
+        figure.add_scatter(
+            x=positions,
+            y=sure,
+            mode="lines",
+            line={"color": colour, "width": 2.5},
+            text=[classes[index] for index in winner],
+            hovertemplate="%{text}: %{y:.2f}<extra>" + name + "</extra>",
+        )
+        for label, start, end in stretches(np.where(sure >= threshold, winner, -1)):
+            width = (end - start) / len(sure)
+            figure.add_bar(
+                base=[start / len(sure)],
+                x=[width],
+                y=[row],
+                orientation="h",
+                yaxis="y2",
+                width=0.72,
+                text=[classes[label] if label >= 0 and width > 0.045 * len(classes[label]) else ""],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                marker={
+                    "color": CLASS_COLOURS[label % len(CLASS_COLOURS)] if label >= 0 else "rgba(0,0,0,0)",
+                    "line": {"width": 1, "color": INACTIVE},
+                },
+                hovertemplate=f"{classes[label] if label >= 0 else 'no class with confidence'}<extra>{name}</extra>",
+            )
+    plain(figure, height=360, x="position on the path, t", y="largest probability")
+    figure.add_vline(x=t, line={"color": INACTIVE, "width": 1.5})
+    figure.add_hline(y=threshold, line={"color": INACTIVE, "width": 1.5, "dash": "dash"})
+    figure.update_xaxes(range=[0, 1], fixedrange=True, showgrid=False)
+    figure.update_layout(
+        showlegend=False,
+        barmode="overlay",
+        yaxis={"domain": [0.42, 1], "range": [0, 1.03], "fixedrange": True},
+        yaxis2={
+            "domain": [0, 0.34],
+            "range": [len(names) - 0.5, -0.5],
+            "tickvals": list(range(len(names))),
+            "ticktext": [f"<span style='color:{colour}'>■</span>" for colour in colours],
+            "tickfont": {"size": LABEL_SIZE + 4},
+            "showgrid": False,
+            "fixedrange": True,
+        },
+    )
+    return figure
+
+
+def stretches(labels: np.ndarray) -> list[tuple[int, int, int]]:
+    """Runs of equal labels [T] as (label, first place, place after the last)."""
+    edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    return [(int(labels[start]), start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]

@@ -7,15 +7,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from ui.cache import ModelCard
 from vae_core.data import DATASETS
 
 
 def opening(question: str, what_to_do: str) -> None:
-    """The question that the page answers, and what to move to find the answer."""
+    """The question that the page answers, and what to move to find the answer. Every page begins with it."""
+    go_through_the_router()
     st.title(question, anchor=False)
     st.markdown(what_to_do)
+
+
+def go_through_the_router() -> None:
+    """Start again through app.py when the server's very first visitor followed a link into a page.
+
+    Until st.navigation has been called once, Streamlit takes a folder named pages for an app of its older kind
+    and runs the page alone, without app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def honesty(cards: Sequence[ModelCard], shown: str) -> None:

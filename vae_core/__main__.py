@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except InvalidInput as error:
+    except (InvalidInput, FloatingPointError) as error:  # FloatingPointError: the training diverged
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -80,11 +82,22 @@ def run_train(options: argparse.Namespace) -> None:
     recipe = replace(recipe, training=replace(recipe.training, **changes))
     folder = options.out or PROJECT / "runs" / recipe.name
     device = pick_device(options.device)
+    require_writable(folder)
     checkpoint = fit(recipe, folder, device)
     print(f"{recipe.name} on {device_title(device)}: {checkpoint.training['seconds']:.0f} s, written to {folder}")
     metrics = evaluate(checkpoint)
     write_metrics(folder, metrics)
     print_metrics(metrics)
+
+
+def require_writable(folder: Path) -> None:
+    """Said before the training, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder} cannot be written ({error}); choose another with --out.") from error
 
 
 def fit(recipe: Recipe, folder: Path, device: torch.device) -> Checkpoint:
@@ -120,8 +133,9 @@ def fit(recipe: Recipe, folder: Path, device: torch.device) -> Checkpoint:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     given = options.checkpoint
-    folder = Path(given) if Path(given).is_dir() else BUNDLED_CHECKPOINTS / given
-    checkpoint = read_model(folder) if Path(given).is_dir() else read_bundled(given)
+    is_folder = os.path.isdir(given)
+    folder = Path(given) if is_folder else BUNDLED_CHECKPOINTS / given
+    checkpoint = read_model(folder) if is_folder else read_bundled(given)
     metrics = evaluate(checkpoint)
     if options.write:
         write_metrics(folder, metrics)

@@ -11,6 +11,7 @@ import types
 import typing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from reprlib import repr as shown  # a few dozen characters of anything
 from typing import Any
 
 import torch
@@ -72,12 +73,17 @@ def write_model(
     try:
         write_whole(folder / WEIGHTS, lambda file: file.write(save(tensors)))
         write_whole(folder / CONFIG, lambda file: file.write(_json_bytes(config)))
+        (folder / METRICS).unlink(missing_ok=True)  # they were another model's
     except OSError as error:
         raise InvalidInput(f"The model cannot be written to {folder} ({error}); choose another with --out.") from error
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    write_whole(folder / METRICS, lambda file: file.write(_json_bytes(metrics)))
+    """Write the scores of a model to its folder. Raises InvalidInput where the folder cannot be written."""
+    try:
+        write_whole(folder / METRICS, lambda file: file.write(_json_bytes(metrics)))
+    except OSError as error:
+        raise InvalidInput(f"The scores cannot be written to {folder} ({error}).") from error
 
 
 def read_model(folder: Path) -> Checkpoint:
@@ -94,17 +100,17 @@ def read_model(folder: Path) -> Checkpoint:
     if unknown := config.keys() - KEYS:
         raise InvalidInput(f"{folder / CONFIG} has the unknown key {_names(unknown)}; allowed: {_names(KEYS)}.")
     if config["format"] != FORMAT:
-        raise InvalidInput(f"{folder / CONFIG} has format {config['format']!r}; this version reads format {FORMAT}.")
+        raise InvalidInput(f"{folder / CONFIG} has format {shown(config['format'])}; this version reads {FORMAT}.")
     for key in ("name", "model", "dataset", "weights"):
         if not isinstance(config[key], str):
-            raise InvalidInput(f"{folder / CONFIG}: {key} is {config[key]!r}; it must be a text.")
+            raise InvalidInput(f"{folder / CONFIG}: {key} is {shown(config[key])}; it must be a text.")
     for key in ("model_config", "training", "versions"):
         if not isinstance(config[key], dict):
-            raise InvalidInput(f"{folder / CONFIG}: {key} is {config[key]!r}; it must be an object.")
+            raise InvalidInput(f"{folder / CONFIG}: {key} is {shown(config[key])}; it must be an object.")
     if config["model"] not in MODELS:
-        raise InvalidInput(f"{folder / CONFIG}: unknown model {config['model']!r}; known: {_names(MODELS)}.")
+        raise InvalidInput(f"{folder / CONFIG}: unknown model {shown(config['model'])}; known: {_names(MODELS)}.")
     if config["weights"] not in DTYPES:
-        raise InvalidInput(f"{folder / CONFIG}: weights are {config['weights']!r}; allowed: {_names(DTYPES)}.")
+        raise InvalidInput(f"{folder / CONFIG}: weights are {shown(config['weights'])}; allowed: {_names(DTYPES)}.")
     kind = MODELS[config["model"]]
     settings = settings_from(kind.Config, config["model_config"], str(folder / CONFIG))
     with torch.device("meta"):  # shapes without memory or random numbers
@@ -129,9 +135,12 @@ def settings_from(kind: type, given: dict[str, Any], where: str) -> Any:
             expected = (
                 getattr(hints[key], "__name__", str(hints[key])) if not typing.get_args(hints[key]) else hints[key]
             )
-            raise InvalidInput(f"{where}: {key} is {value!r}; it must be {expected}.")
+            raise InvalidInput(f"{where}: {key} is {shown(value)}; it must be {expected}.")
         values[key] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except InvalidInput as error:  # a size out of range, say: the settings know what, we know where
+        raise InvalidInput(f"{where}: {error}") from error
 
 
 def bundled() -> dict[str, Path]:
@@ -143,7 +152,7 @@ def read_bundled(name: str) -> Checkpoint:
     """A bundled model by name; the name is looked up, never used as a path. Raises InvalidInput if unknown."""
     folders = bundled()
     if name not in folders:
-        raise InvalidInput(f"There is no bundled model {name[:60]!r}; choose one of {_names(folders)}.")
+        raise InvalidInput(f"There is no bundled model {shown(name)}; choose one of {_names(folders)}.")
     return read_model(folders[name])
 
 
@@ -165,14 +174,23 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_bytes(path: Path, largest: int) -> bytes:
     try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise InvalidInput(f"{path} is {path.stat().st_size:,} bytes; ours stay below {LARGEST_JSON:,}.")
-        content = json.loads(path.read_text("utf-8"))
+        size = path.stat().st_size
+        if size <= largest:
+            return path.read_bytes()
     except FileNotFoundError as error:
         raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error}); copy the model folder again.") from error
+    raise InvalidInput(f"{path} is {size:,} bytes; ours stay below {largest:,}.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    data = _read_bytes(path, LARGEST_JSON)
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of 10,000 digits, nested too deep
         raise InvalidInput(f"{path} cannot be read as JSON ({error}); copy the model folder again.") from error
     if not isinstance(content, dict):
         raise InvalidInput(f"{path} holds a {type(content).__name__}; it must hold an object.")
@@ -181,13 +199,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_tensors(path: Path, model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     """All tensors of a model, as float32, from a file that holds just these."""
+    data = _read_bytes(path, LARGEST_WEIGHTS)
     try:
-        if path.stat().st_size > LARGEST_WEIGHTS:
-            raise InvalidInput(f"{path} is {path.stat().st_size:,} bytes; ours stay below {LARGEST_WEIGHTS:,}.")
-        found = load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
-    except (OSError, SafetensorError) as error:
+        found = load(data)
+    except SafetensorError as error:
         raise InvalidInput(
             f"{path} is truncated or no safetensors file ({error}); copy the model folder again."
         ) from error
@@ -212,4 +227,5 @@ def _json_bytes(content: dict[str, Any]) -> bytes:
 
 
 def _names(keys: Any) -> str:
-    return ", ".join(sorted(map(str, keys)))
+    names = ", ".join(sorted(map(str, keys)))
+    return names if len(names) <= 1000 else names[:1000] + " ..."

@@ -1,7 +1,7 @@
 // A pad to draw a digit on, and beside it the small picture that the model will see.
 
 const PAD = 280; // canvas pixels a side; the screen scales it
-const PEN = [[30, 0.35], [25, 0.7], [20, 1]]; // widths and strengths: a round brush with a soft rim
+const PEN = [1, 2, 3, 4, 5, 6].map((k) => [32 - 2 * k, k / 6]); // widths, strengths: a round brush, soft rim
 
 function createPad() {
   let component = {};
@@ -126,7 +126,7 @@ function createPad() {
       component = next;
       side = next.data.size;
       label.textContent = next.data.label;
-      caption.textContent = `What the model sees: ${side} x ${side} pixels`
+      caption.textContent = `What the model sees: ${side} x ${side}`
         + (next.data.centre === "mnist" ? ", centred as MNIST is." : ".");
       request();
     },

@@ -310,7 +310,7 @@ function paintPixels(canvas, pixels, image) {
   if (!buffer || buffer.data.width !== width || buffer.data.height !== height) {
     canvas.width = width;
     canvas.height = height;
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     buffer = { context, data: context.createImageData(width, height) };
     buffer.data.data.fill(255);
     paintBuffers.set(canvas, buffer);

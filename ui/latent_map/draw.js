@@ -151,11 +151,11 @@ function drawPictures(context, theme, plot, at, projected, labels, colours, tile
   return drawn.length;
 }
 
-/** A Gaussian's one- and two-sigma ellipses on the plane. Returns the boxes of their labels. */
-function drawGaussian(context, theme, at, centre, shape) {
+/** One- and two-sigma ellipses of the Gaussian that the shared units are centred on. Returns their labels' boxes. */
+function drawGaussian(context, theme, at, shape) {
   const boxes = [];
   for (const sigma of [1, 2]) {
-    const x = at.x(centre[0]), y = at.y(centre[1]);
+    const x = at.x(0), y = at.y(0);
     const trace = () => {
       context.beginPath();
       context.ellipse(x, y, at.length(shape.major) * sigma, at.length(shape.minor) * sigma, -shape.angle, 0, 2 * Math.PI);

@@ -35,16 +35,18 @@ class PlaneView {
 }
 
 /**
- * The window that shows every point of every pane; where a few stray far out (beyond 1.6 times the
- * distance that holds 99.5 of 100 points) it stops there, and the caption counts what is in view.
+ * The window that shows every point of a single pane; a far-flung few (beyond 1.6 times the distance that
+ * holds 99.5 of 100 points) stay outside, and two panes settle on 98 of 100 of the wider cloud, so that the
+ * narrower one stays readable. The caption counts what is in view.
  */
 function homeWindow(clouds) {
+  const [share, slack] = clouds.length > 1 ? [0.98, 1.15] : [0.995, 1.6];
   let half = 2.4;
   for (const points of clouds) {
     const reach = Float32Array.from({ length: points.length / 2 },
       (_, i) => Math.max(Math.abs(points[2 * i]), Math.abs(points[2 * i + 1]))).sort();
     if (!reach.length) continue;
-    half = Math.max(half, Math.min(reach[reach.length - 1], 1.6 * reach[Math.floor(0.995 * (reach.length - 1))]) * 1.04);
+    half = Math.max(half, Math.min(reach[reach.length - 1], slack * reach[Math.floor(share * (reach.length - 1))]) * 1.04);
   }
   return { x: 0, y: 0, half };
 }
@@ -79,7 +81,7 @@ function nearestRow(rows, size, target) {
 /** Round numbers between low and high, about `count` of them, and the digits they need. */
 function niceTicks(low, high, count) {
   const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
+  const step = power * [1, 2, 5, 10].find((m) => m * power > rough * 0.7);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const values = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) values.push(i * step || 0);
@@ -116,29 +118,31 @@ function classPlaces(projected, labels, classes) {
   });
 }
 
-/** Push overlapping boxes {x, y, width, height, fixed} apart, up and down, until none overlap or 60 rounds. */
+/** Push overlapping boxes {x, y, width, height, fixed} apart, the shorter way, until none overlap or 60 rounds. */
 function separateBoxes(boxes) {
   for (let round = 0, moved = true; moved && round < 60; round++) {
     moved = false;
     for (let i = 0; i < boxes.length; i++) {
       for (let j = i + 1; j < boxes.length; j++) {
         const a = boxes[i], b = boxes[j];
-        const overlap = (a.height + b.height) / 2 - Math.abs(a.y - b.y);
-        if (overlap <= 0 || Math.abs(a.x - b.x) >= (a.width + b.width) / 2 || (a.fixed && b.fixed)) continue;
-        const up = a.y <= b.y ? -1 : 1, share = a.fixed || b.fixed ? 1 : 0.5;
-        if (!a.fixed) a.y += up * overlap * share;
-        if (!b.fixed) b.y -= up * overlap * share;
+        const across = (a.width + b.width) / 2 - Math.abs(a.x - b.x), along = (a.height + b.height) / 2 - Math.abs(a.y - b.y);
+        if (across <= 0.5 || along <= 0.5 || (a.fixed && b.fixed)) continue;
+        const axis = across < along ? "x" : "y", gap = Math.min(across, along);
+        const sign = a[axis] <= b[axis] ? -1 : 1, share = a.fixed || b.fixed ? 1 : 0.5;
+        if (!a.fixed) a[axis] += sign * gap * share;
+        if (!b.fixed) b[axis] -= sign * gap * share;
         moved = true;
       }
     }
   }
 }
 
-/** Indices of the points that can be drawn as pictures of `side` pixels without overlap, in the points' order. */
+/** Indices of points that can be drawn as pictures of `side` pixels without overlap: a sweep from left to right packs closely. */
 function spacedPoints(pixels, side) {
   const taken = new Map(), chosen = [];
   const key = (cx, cy) => cx * 65536 + cy;
-  for (let i = 0; i < pixels.length / 2; i++) {
+  const order = Uint32Array.from({ length: pixels.length / 2 }, (_, i) => i).sort((i, j) => pixels[2 * i] - pixels[2 * j]);
+  for (const i of order) {
     const x = pixels[2 * i], y = pixels[2 * i + 1];
     const cx = Math.floor(x / side), cy = Math.floor(y / side);
     let free = true;
@@ -155,8 +159,7 @@ function spacedPoints(pixels, side) {
   return chosen;
 }
 
-/** Two independent standard normal numbers (Box and Muller). */
-function normalPair() {
-  const radius = Math.sqrt(-2 * Math.log(1 - Math.random())), angle = 2 * Math.PI * Math.random();
-  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+/** One standard normal number (Box and Muller). */
+function normal() {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 }

@@ -64,7 +64,7 @@ function createCorners() {
 
   function report() {
     shared.sent(at);
-    component.setStateValue("release", { at, given: component.data.at });
+    component.setStateValue("release", { at, when: Date.now() });
   }
 
   let pointer = null;

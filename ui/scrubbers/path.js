@@ -5,6 +5,7 @@ function decodedStrip(spec, path, decoder) {
   const { at, note } = PATHS[path](spec.a, spec.b);
   return {
     ready: decoder !== null,
+    side: decoder?.image[1] ?? 0,
     paint(canvas, t) {
       showDecoded(canvas, decoder, at(t));
     },
@@ -19,6 +20,7 @@ function blendedStrip(spec) {
   const pixels = new Float32Array(start.length);
   return {
     ready: true,
+    side: spec.image[1],
     paint(canvas, t) {
       for (let i = 0; i < pixels.length; i += 1) pixels[i] = ((1 - t) * start[i] + t * end[i]) / 255;
       paintPixels(canvas, pixels, spec.image);
@@ -48,8 +50,8 @@ function createPath() {
   const save = el("button", { type: "button" }, "Save as PNG");
   const films = el("div", { class: "films" });
   const ends = el("div", { class: "ends" }, el("span"), el("span"));
-  const root = el("div", { class: "view path-view" }, hint, bigs,
-    el("div", { class: "controls" }, play, readout, save),
+  const root = el("div", { class: "view path-view" }, hint,
+    el("div", { class: "now" }, bigs, el("div", { class: "controls" }, play, readout, save)),
     el("div", { class: "film scale" }, ends, el("div", { class: "slot" }, slider)), films);
 
   /** The picture at t in every strip, the slider, the gates. */
@@ -79,7 +81,7 @@ function createPath() {
 
   function report() {
     sharedT.sent(t);
-    component.setStateValue("release", { at: t, given: component.data.t });
+    component.setStateValue("release", { at: t, when: Date.now() });
   }
 
   /** Build the canvases; only when the number of strips or frames changes. */
@@ -104,22 +106,26 @@ function createPath() {
 
   function scrubOn(frames) {
     let pointer = null;
+    let before = t;
     const follow = (event) => move(alongFrames(frames, component.data.steps, event.clientX));
     frames.addEventListener("pointerdown", (event) => {
       if (pointer !== null || event.button !== 0) return;
-      pointer = event.pointerId;
+      [pointer, before] = [event.pointerId, t];
       frames.setPointerCapture(pointer);
       stopPlaying();
       follow(event);
     });
     frames.addEventListener("pointermove", (event) => event.pointerId === pointer && follow(event));
-    for (const end of ["pointerup", "pointercancel"]) {
-      frames.addEventListener(end, (event) => {
-        if (event.pointerId !== pointer) return;
-        pointer = null;
-        report();
-      });
-    }
+    frames.addEventListener("pointerup", (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      report();
+    });
+    frames.addEventListener("pointercancel", (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      move(before); // the finger scrolls the page instead
+    });
   }
 
   /** Walk from t to B in up to 8 seconds; frame by frame for those who asked for less motion. */
@@ -175,6 +181,7 @@ function createPath() {
       strip.big.setAttribute("aria-label", `${spec.title} at the chosen position`);
       for (const place of [bigs, films]) place.children[i].style.setProperty("--role", spec.colour);
     });
+    root.classList.toggle("fine", strips.some((strip) => strip.painter.side > 40));
     const showing = JSON.stringify([data.strips, data.path, strips.map((strip) => strip.painter.ready)]);
     if (showing !== film) fillFilms();
     film = showing;

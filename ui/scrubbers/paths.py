@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, floats, fraction
+from ui.scrubbers.sources import bundle, floats, fraction, newest
 from vae_core.errors import InvalidInput
 
 HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ class Strip:
         if self.decoder is not None:
             return {**ends, "a": floats(self.a), "b": floats(self.b)}
         start, end = np.asarray(self.a), np.asarray(self.b)
-        if start.dtype != np.uint8 or start.ndim != 3 or start.shape != end.shape or start.dtype != end.dtype:
+        if start.dtype != np.uint8 or end.dtype != np.uint8 or start.ndim != 3 or start.shape != end.shape:
             raise InvalidInput(
                 f"A pixel blend got {start.dtype} {start.shape} and {end.dtype} {end.shape}; "
                 "give two uint8 images of one shape (C, H, W)."
@@ -75,7 +75,7 @@ def path_view(
         "hint": hint,
     }
     told = _path(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
-    return fraction(told["at"] if told and told["given"] == data["t"] else t)
+    return fraction(newest(key, told, data["t"]))
 
 
 def corner_grid(
@@ -102,7 +102,7 @@ def corner_grid(
         "hint": hint,
     }
     told = _corners(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
-    right, down = told["at"] if told and told["given"] == data["at"] else at
+    right, down = newest(key, told, data["at"])
     return fraction(right), fraction(down)
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import streamlit as st
 
 SHARED = Path(__file__).parent
 DECODER = Path(__file__).parents[1] / "latent_map"
 
 
-def bundle(folder: Path, *names: str, decoder: bool = False) -> dict[str, str]:
+class Sources(TypedDict):
+    js: str
+    css: str
+
+
+def bundle(folder: Path, *names: str, decoder: bool = False) -> Sources:
     """The `js` and `css` arguments of a component made of `folder/<name>.js` and `folder/<name>.css`.
 
     The files are joined into one module, so they neither import nor export; only the last has the default
@@ -25,6 +32,15 @@ def bundle(folder: Path, *names: str, decoder: bool = False) -> dict[str, str]:
 
 def _joined(paths: Sequence[Path]) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def newest(key: str, told: dict[str, Any] | None, given: Any) -> Any:
+    """Where the hand let go last ("at" in what the view told), unless Python gave another value since then."""
+    memory = st.session_state.setdefault(f"{key} given", {"value": given, "settled": None})
+    when = told["when"] if told else None
+    if memory["value"] != given:
+        memory |= {"value": given, "settled": when}
+    return given if told is None or when == memory["settled"] else told["at"]
 
 
 def floats(values: Iterable[Any]) -> list[float]:

@@ -96,7 +96,7 @@ function createPane(view) {
     rows = spec.rows.map((rowSpec) => {
       const row = { spec: rowSpec, painted: 0, value: el("output", { class: "value" }) };
       row.frames = Array.from({ length: steps() }, () => el("canvas", { "aria-hidden": "true" }));
-      const strip = el("div", { class: "frames" }, ...row.frames, el("div", { class: "gate" }));
+      const strip = el("div", { class: "frames" }, ...row.frames, el("div", { class: "mark" }));
       row.title = el("span", { class: "title" });
       row.state = el("span", { class: "state" }, "inactive");
       row.node = el("div", { class: "row stale", role: "slider", tabindex: 0 },
@@ -159,14 +159,16 @@ function createPane(view) {
     /** The frames still to be decoded, as jobs. */
     jobs: () => (decoder ? rows.flatMap((row) => Array.from({ length: steps() - row.painted }, () => () => paintNext(row))) : []),
     update(next, found) {
+      const otherModel = next.decoder !== spec?.decoder;
       spec = next;
       decoder = found;
       const wanted = JSON.stringify([spec.rows.length, steps()]);
       if (wanted !== shape) [shape, film, hand] = [wanted, "", null], build();
-      const news = shared.take(spec.base);
+      const news = shared.take(spec.base) || otherModel;
       if (news) [base, hand] = [[...spec.base], null];
       big.setAttribute("data-testid", view.number === null ? "decoded" : `decoded-${view.number}`);
       big.setAttribute("aria-label", `${spec.title}: the decoded picture`);
+      node.classList.toggle("fine", decoder?.image[1] > 40);
       node.style.setProperty("--n", steps());
       node.style.setProperty("--role", spec.colour);
       name.replaceChildren(el("i", { class: "swatch" }), spec.title);

@@ -61,6 +61,9 @@ class Dataset:
     open_split: Callable[[Split, torch.device | str], ImageSource]
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
+    upload_box: int | None = (
+        None  # side in pixels into which the ink of an uploaded picture is scaled; None: no cutting
+    )
     grey: bool = True  # pixels between 0 and 1: their cross-entropy is no likelihood ("grey BCE")
 
     def load(self, split: Split, device: torch.device | str = "cpu") -> ImageSource:
@@ -73,10 +76,10 @@ class Dataset:
 def read_split(path: Path, split: Split, shape: tuple[int, int, int], classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Images [N, C, H, W] and labels [N], both uint8, from an .npz in our format, checked strictly."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} is missing; a fresh copy of the project brings it along.") from error
     except Exception as error:  # a truncated zip, a foreign file or a missing array: all mean one thing to people
         raise InvalidInput(
             f"{path} is no dataset in our format ({type(error).__name__}: {error}); it needs the arrays "

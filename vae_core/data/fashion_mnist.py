@@ -7,6 +7,7 @@ through torchvision's downloader, which then leaves such a copy there.
 from __future__ import annotations
 
 import tempfile
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,22 @@ def download(path: Path) -> None:
                 source = FashionMNIST(folder, train=split == "train", download=True)
                 arrays[f"{split}_images"] = source.data.numpy()[:, None]
                 arrays[f"{split}_labels"] = source.targets.numpy().astype(np.uint8)
-    except (OSError, RuntimeError) as error:  # no network, or torchvision's own "not found or corrupted"
+    except (
+        OSError,
+        RuntimeError,
+        HTTPException,
+    ) as error:  # no network, a broken line, or torchvision's own "not found or corrupted"
         raise InvalidInput(
             f"The training images of Fashion-MNIST are not on this machine and could not be downloaded ({error}). "
             f"Connect to the internet once, or copy fashion_mnist.npz to {path}."
         ) from error
-    write_whole(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    try:
+        write_whole(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    except OSError as error:
+        raise InvalidInput(
+            f"Fashion-MNIST was downloaded but cannot be kept in {path.parent} ({error}); "
+            "set LATENT_DATA to a folder that can be written."
+        ) from error
 
 
 FASHION_MNIST = Dataset(
@@ -59,4 +70,5 @@ FASHION_MNIST = Dataset(
     origin="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST (Zalando Research), arXiv:1708.07747",
     licence="MIT",
     open_split=open_split,
+    upload_box=28,
 )

@@ -23,4 +23,5 @@ MNIST = Dataset(
     origin="Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits",
     licence="CC BY-SA 3.0",
     open_split=open_split,
+    upload_box=20,
 )

@@ -27,12 +27,8 @@ def prior_quantile_grid(n: int, coverage: float = 1.0) -> Tensor:
     """
     check_side(n)
     if not 0 < coverage <= 1:
-        raise InvalidInput(
-            f"The grid was asked to cover {coverage} of the prior; choose a share above 0, at most 1."
-        )
-    middles = (
-        torch.arange(n, dtype=torch.float64) + 0.5
-    ) / n  # of the n intervals, as shares of the coverage
+        raise InvalidInput(f"The grid was asked to cover {coverage} of the prior; choose a share above 0, at most 1.")
+    middles = (torch.arange(n, dtype=torch.float64) + 0.5) / n  # of the n intervals, as shares of the coverage
     axis = torch.special.ndtri((1 - coverage) / 2 + coverage * middles)
     return crossed(axis, axis)
 
@@ -43,14 +39,8 @@ def linear_grid(n: int, extent: float = 3.0, centre: Sequence[float] = (0.0, 0.0
     if not 0 < extent <= LARGEST_EXTENT:
         raise InvalidInput(f"The grid's half width is {extent}; choose a number above 0, for example 3.")
     if len(centre) != 2 or not all(math.isfinite(value) for value in centre):
-        raise InvalidInput(
-            f"The grid's centre is {tuple(centre)}; give two ordinary numbers, for example 0 and 0."
-        )
-    axis = (
-        torch.linspace(-extent, extent, n, dtype=torch.float64)
-        if n > 1
-        else torch.zeros(1, dtype=torch.float64)
-    )
+        raise InvalidInput(f"The grid's centre is {tuple(centre)}; give two ordinary numbers, for example 0 and 0.")
+    axis = torch.linspace(-extent, extent, n, dtype=torch.float64) if n > 1 else torch.zeros(1, dtype=torch.float64)
     return crossed(axis + centre[0], axis + centre[1])
 
 
@@ -69,9 +59,7 @@ def embed(points: Tensor, anchor: Tensor, axes: tuple[int, int] = (0, 1)) -> Ten
     """Points [N, 2] of the plane of two latents -> codes [N, Z]; the other latents stay at the anchor [Z]."""
     latent = len(anchor)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise InvalidInput(
-            f"The points have shape {tuple(points.shape)}; a plane has points of shape (N, 2)."
-        )
+        raise InvalidInput(f"The points have shape {tuple(points.shape)}; a plane has points of shape (N, 2).")
     if len(set(axes)) != 2 or not all(0 <= axis < latent for axis in axes):
         raise InvalidInput(
             f"Latents {axes[0] + 1} and {axes[1] + 1} cannot span a plane; choose two different ones "
@@ -86,13 +74,9 @@ def tile(images: Tensor, columns: int) -> Tensor:
     """Images [N, C, H, W] in reading order -> one sheet [C, rows * H, columns * W]; empty places stay 0."""
     count, channels, height, width = images.shape
     if columns < 1 or count == 0:
-        raise InvalidInput(
-            f"A sheet of {count} images in {columns} columns is empty; give one or more of each."
-        )
+        raise InvalidInput(f"A sheet of {count} images in {columns} columns is empty; give one or more of each.")
     rows = -(-count // columns)
     sheet = images.new_zeros(rows * columns, channels, height, width)
     sheet[:count] = images
-    sheet = sheet.view(rows, columns, channels, height, width).permute(
-        2, 0, 3, 1, 4
-    )  # [C, rows, H, columns, W]
+    sheet = sheet.view(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)  # [C, rows, H, columns, W]
     return sheet.reshape(channels, rows * height, columns * width)

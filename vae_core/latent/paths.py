@@ -69,9 +69,7 @@ def right_angle(u: Tensor) -> Tensor:
 def ends(a: Tensor, b: Tensor, points: int) -> tuple[Tensor, Tensor, Tensor]:
     """Checked ends [..., 1, Z] and the positions t [T, 1] along the path, all of one type on one device."""
     if a.shape != b.shape or a.ndim == 0:
-        raise InvalidInput(
-            f"A path cannot lead from shape {tuple(a.shape)} to {tuple(b.shape)}; both must be (Z,)."
-        )
+        raise InvalidInput(f"A path cannot lead from shape {tuple(a.shape)} to {tuple(b.shape)}; both must be (Z,).")
     if not (a.isfinite().all() and b.isfinite().all()):
         raise InvalidInput("An end of the path is not finite; give two codes of ordinary numbers.")
     if not 2 <= points <= MOST_POINTS:
@@ -91,10 +89,8 @@ def blend(a: Tensor, b: Tensor, points: int) -> Tensor:
     return straight(a.flatten(), b.flatten(), points).unflatten(-1, a.shape)
 
 
-def corners_grid(
-    top_left: Tensor, top_right: Tensor, bottom_left: Tensor, bottom_right: Tensor, n: int
-) -> Tensor:
-    """Bilinear mixtures of four codes [Z]: [n * n, Z] in reading order, the four themselves in the corners."""
+def corners_grid(top_left: Tensor, top_right: Tensor, bottom_left: Tensor, bottom_right: Tensor, n: int) -> Tensor:
+    """Bilinear mixtures of four codes [Z]: [n * n, Z] in reading order, the four in the corners."""
     left, right = straight(top_left, bottom_left, n), straight(top_right, bottom_right, n)  # [n, Z] each
     return straight(left, right, n).flatten(0, 1)
 
@@ -102,7 +98,5 @@ def corners_grid(
 def step_sizes(images: Tensor) -> Tensor:
     """The L2 change of the pixels at each step of a film: [..., T, C, H, W] -> [..., T - 1]."""
     if images.ndim < 4 or images.shape[-4] < 2:
-        raise InvalidInput(
-            f"Images of shape {tuple(images.shape)} have no steps; give (T, C, H, W) with T at least 2."
-        )
+        raise InvalidInput(f"Images of shape {tuple(images.shape)} have no steps; give (T, C, H, W) with T at least 2.")
     return images.diff(dim=-4).flatten(-3).norm(dim=-1)

@@ -17,13 +17,16 @@ class Gaussian(NamedTuple):
     mean: Tensor  # [Z]
     cholesky: Tensor  # [Z, Z], lower triangular
 
+    @property
+    def std(self) -> Tensor:
+        """The standard deviation of each latent [Z]."""
+        return self.cholesky.norm(dim=1)
+
     def place(self, standard: Tensor) -> Tensor:
         """Standard normal points [N, Z] (draws, or a quantile grid) -> the same points of this Gaussian."""
         return self.mean + standard.to(self.mean) @ self.cholesky.T
 
-    def sample(
-        self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0
-    ) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draws [N, Z]; the temperature multiplies the standard deviation, 0 gives the mean alone.
 
         The noise is drawn on the CPU, so a seed means the same draws on every device.
@@ -31,9 +34,7 @@ class Gaussian(NamedTuple):
         if count < 1:
             raise InvalidInput(f"{count} samples were asked for; choose at least 1.")
         if not (math.isfinite(temperature) and temperature >= 0):
-            raise InvalidInput(
-                f"The temperature is {temperature}; choose a number from 0 upwards, usually up to 2."
-            )
+            raise InvalidInput(f"The temperature is {temperature}; choose a number from 0 upwards, usually up to 2.")
         return self.place(temperature * torch.randn(count, len(self.mean), generator=generator))
 
 

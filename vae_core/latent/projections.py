@@ -16,6 +16,7 @@ import logging
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ FEWEST, MOST = 10, 100_000  # points
 NEIGHBOURS = 15  # UMAP: how many neighbours count as local
 PERPLEXITY = 30.0  # t-SNE: roughly the same, in its own words
 ITERATIONS = 1000  # t-SNE
-NEIGHBOURS_DONE = 0.1  # share of the bar given to the search for neighbours, which reports nothing itself
+NEIGHBOURS_DONE = 0.1  # share of the bar given to the search for neighbours
+ROWS = 500  # of a distance matrix held in memory at once
 
 log = logging.getLogger(__name__)
 # Numba's fallback threads abort the whole process when two of them start at once, and t-SNE reports on a
@@ -62,33 +64,55 @@ def tsne(codes: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
     progress(0.0, "t-SNE: looking for neighbours")
     perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
     with overheard(heard):
-        return TSNE(
-            perplexity=perplexity, init="pca", max_iter=ITERATIONS, random_state=seed, verbose=2
-        ).fit_transform(codes)
+        return TSNE(perplexity=perplexity, init="pca", max_iter=ITERATIONS, random_state=seed, verbose=2).fit_transform(
+            codes
+        )
 
 
 def umap(codes: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
-    """UMAP (McInnes, Healy, Melville 2018) by umap-learn, with its own default settings."""
-    progress(0.0, "UMAP: loading the library")  # compiles on its first use: several seconds
+    """UMAP (McInnes, Healy, Melville 2018) by umap-learn, with its default settings on exact neighbours."""
+    progress(0.0, "UMAP: loading the library")  # several seconds: it compiles itself
     from umap import UMAP
 
     def heard(text: str) -> None:
-        if found := re.search(r"epoch (\d+)/(\d+)", text):
+        found = re.search(r"(\d+)/(\d+)", text)
+        if found and int(found[1]) % 10 == 0:
             share = NEIGHBOURS_DONE + (1 - NEIGHBOURS_DONE) * int(found[1]) / int(found[2])
             progress(share, f"UMAP: epoch {found[1]} of {found[2]}")
 
-    progress(0.0, "UMAP: looking for neighbours")
+    neighbours = nearest(codes, min(NEIGHBOURS, len(codes) - 1), progress)
+    progress(NEIGHBOURS_DONE, "UMAP: weighing the neighbours")
+    # tqdm's bar is umap-learn's only report; a line every epoch, so that tqdm's own thread never steps in.
     bar = {
         "disable": False,
         "file": Listener(heard),
-        "bar_format": "epoch {n_fmt}/{total_fmt}",
-        "mininterval": 0.2,
+        "bar_format": "{n_fmt}/{total_fmt}",
+        "miniters": 1,
+        "mininterval": 0,
     }
-    neighbours = min(NEIGHBOURS, len(codes) - 1)
+    warnings.filterwarnings("ignore", r"precomputed_knn\[2\]")  # without an index, new points cannot be added: fine
     reducer = UMAP(
-        n_neighbors=neighbours, random_state=seed, n_jobs=1, tqdm_kwds=bar
-    )  # a seed needs one thread
+        n_neighbors=neighbours[0].shape[1],
+        precomputed_knn=(*neighbours, None),
+        random_state=seed,
+        n_jobs=1,  # one thread, else the seed would not settle the result
+        tqdm_kwds=bar,
+    )
     return reducer.fit_transform(codes)
+
+
+def nearest(codes: np.ndarray, count: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and distances [N, count] of each code's nearest, itself included; exact, told block by block.
+    (umap-learn's own search is approximate, takes longer at our sizes, and reports nothing.)"""
+    points = torch.from_numpy(codes)
+    indices: list[Tensor] = []
+    distances: list[Tensor] = []
+    for block in points.split(ROWS):
+        progress(NEIGHBOURS_DONE * len(indices) * ROWS / len(points), "UMAP: looking for neighbours")
+        found = torch.cdist(block, points).topk(count, dim=1, largest=False)
+        indices.append(found.indices)
+        distances.append(found.values)
+    return torch.cat(indices).numpy(), torch.cat(distances).float().numpy()
 
 
 @dataclass(frozen=True)
@@ -141,14 +165,14 @@ def check(codes: Tensor, method: str, seed: int) -> None:
     if method not in PROJECTIONS:
         raise InvalidInput(f"There is no projection {method!r}; choose one of {', '.join(PROJECTIONS)}.")
     if codes.ndim != 2 or codes.shape[1] < 2:
-        raise InvalidInput(
-            f"The codes have shape {tuple(codes.shape)}; a projection needs (N, Z) with Z at least 2."
-        )
+        raise InvalidInput(f"The codes have shape {tuple(codes.shape)}; a projection needs (N, Z) with Z at least 2.")
     if not FEWEST <= len(codes) <= MOST:
         raise InvalidInput(f"{len(codes)} points cannot be projected; choose from {FEWEST} to {MOST}.")
     if not codes.isfinite().all():
+        raise InvalidInput("Some codes are not finite, so they have no place in a plane; check the model's weights.")
+    if (codes == codes[0]).all():
         raise InvalidInput(
-            "Some codes are not finite, so they have no place in a plane; check the model's weights."
+            f"All {len(codes)} codes are one and the same point; choose a model whose latents are active."
         )
     if not 0 <= seed < 2**32:
         raise InvalidInput(f"The seed is {seed}; choose a whole number from 0 to {2**32 - 1}.")
@@ -177,16 +201,14 @@ def cached(path: Path, count: int, progress: Progress) -> np.ndarray | None:
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with a cache, it is never worth an error
-        log.warning(
-            "%s is damaged (%s: %s); the projection is computed again", path, type(error).__name__, error
-        )
+        log.warning("%s is damaged (%s: %s); the projection is computed again", path, type(error).__name__, error)
         progress(0.0, "The kept projection is damaged; computing it again")
         return None
 
 
 def read_points(path: Path, count: int) -> np.ndarray:
     """Points [N, 2] from a file of ours; any exception means that it is none."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load would leave a bad one open
         points = arrays["points"]
     if points.shape != (count, 2) or points.dtype != np.float32 or not np.isfinite(points).all():
         raise ValueError(f"points are {points.dtype} {points.shape}, expected finite float32 ({count}, 2)")

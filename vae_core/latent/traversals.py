@@ -53,25 +53,14 @@ def factor_information(codes: Tensor, factors: Tensor, bins: int = BINS) -> Fact
     if factors.is_floating_point() or factors.min() < 0:
         raise InvalidInput("The factors must be whole numbers from 0 upwards; number their values first.")
     if not codes.isfinite().all():
-        raise InvalidInput(
-            "Some codes are not finite, so their histogram has no bins; check the model's weights."
-        )
+        raise InvalidInput("Some codes are not finite, so their histogram has no bins; check the model's weights.")
     binned = [into_bins(code, bins) for code in codes.cpu().double().T]
     values = list(factors.cpu().T)
-    entropy = torch.stack([joint_entropy(value, torch.zeros_like(value)) for value in values])
+    entropy = torch.stack([entropy_of(value) for value in values])
     if constant := [number for number, nats in enumerate(entropy.tolist(), start=1) if nats <= 0]:
-        raise InvalidInput(
-            f"Factor {constant[0]} never changes in these {len(codes)} points; nothing can explain it."
-        )
-    rows = []
-    for code in binned:
-        code_entropy = joint_entropy(code, torch.zeros_like(code))
-        rows.append(
-            torch.stack(
-                [code_entropy + h - joint_entropy(code, v) for v, h in zip(values, entropy, strict=True)]
-            )
-        )
-    return FactorInformation(torch.stack(rows).clamp_min(0).float(), entropy.float())  # [Z, F], [F]
+        raise InvalidInput(f"Factor {constant[0]} never changes in these {len(codes)} points; give more of them.")
+    information = [[entropy_of(c) + entropy_of(v) - entropy_of(c, v) for v in values] for c in binned]
+    return FactorInformation(torch.tensor(information, dtype=torch.float32).clamp_min(0), entropy.float())
 
 
 def into_bins(code: Tensor, bins: int) -> Tensor:
@@ -82,7 +71,7 @@ def into_bins(code: Tensor, bins: int) -> Tensor:
     return ((code - low) / (high - low) * bins).long().clamp_max(bins - 1)
 
 
-def joint_entropy(a: Tensor, b: Tensor) -> Tensor:
-    """Entropy in nats of N pairs of whole numbers: log N - sum of n log n / N over their table's cells."""
-    cells = torch.bincount(a * (int(b.max()) + 1) + b).double()
+def entropy_of(a: Tensor, b: Tensor | None = None) -> Tensor:
+    """Entropy in nats of N whole numbers, or of N pairs of them: log N - sum of n log n / N over the counts n."""
+    cells = torch.bincount(a if b is None else a * (int(b.max()) + 1) + b).double()
     return math.log(len(a)) - torch.special.xlogy(cells, cells).sum() / len(a)

@@ -20,7 +20,7 @@ class Accuracy(NamedTuple):
 @torch.no_grad()
 def accuracy(trial: Trial) -> Accuracy:
     """Accuracy, cross-entropy and confidence of a classifier over all held-out images."""
-    logits = torch.cat([trial.model(trial.images(index)).double().cpu() for index in trial.batches()])
+    logits = torch.cat([trial.model(trial.images(index)).cpu().double() for index in trial.batches()])
     labels = trial.source.labels.long().cpu()
     return Accuracy(
         accuracy=(logits.argmax(dim=1) == labels).double().mean().item(),

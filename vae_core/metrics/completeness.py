@@ -29,9 +29,7 @@ class Completeness(NamedTuple):
     recall: Spread
     density: Spread
     coverage: Spread
-    of_data: dict[
-        str, Spread
-    ]  # the same scores of other held-out images in the samples' place: what is attainable
+    of_data: dict[str, Spread]  # the same scores of other held-out images in the samples' place: what is attainable
     codes_from: str
     draws: int
     samples: int
@@ -58,9 +56,7 @@ def completeness(trial: Trial, draws: int = DRAWS, samples: int = SAMPLES) -> Co
     """
     samples = min(samples, len(trial) // draws)
     if samples <= K_DENSITY:
-        raise InvalidInput(
-            f"{len(trial)} held-out images are too few for {draws} draws; give {8 * draws} or more."
-        )
+        raise InvalidInput(f"{len(trial)} held-out images are too few for {draws} draws; give {8 * draws} or more.")
     latent = trial.posterior[0].shape[1]
     generative = trial.model.is_generative
     codes = standard_normal(latent) if generative else fit_gaussian(trial.posterior[0])

@@ -25,9 +25,7 @@ class Continuity(NamedTuple):
 
 
 @torch.no_grad()
-def continuity(
-    trial: Trial, pairs: int = PAIRS, steps: int = STEPS, threshold: float = THRESHOLD
-) -> Continuity:
+def continuity(trial: Trial, pairs: int = PAIRS, steps: int = STEPS, threshold: float = THRESHOLD) -> Continuity:
     """Two close points of the latent space should not decode to two entirely different pictures: the property
     that Rocca and Rocca ("Understanding Variational Autoencoders", 2019) call continuity. They give no
     number; these two are ours.
@@ -47,9 +45,7 @@ def continuity(
     means, _ = trial.posterior
     pairs = min(pairs, len(means) // 2)
     if pairs < 1 or steps < 2:
-        raise InvalidInput(
-            f"{len(means)} images and {steps} steps make no path; give 2 images and 2 steps or more."
-        )
+        raise InvalidInput(f"{len(means)} images and {steps} steps make no path; give 2 images and 2 steps or more.")
     first, second = torch.randperm(len(means), generator=trial.generator())[: 2 * pairs].view(2, pairs)
     unevenness, no_class = [], []
     for chosen in torch.arange(pairs).split(max(1, trial.batch // (steps + 1))):

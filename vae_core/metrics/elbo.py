@@ -39,7 +39,7 @@ def elbo(trial: Trial, draws: int = 1) -> Elbo:
             z = mean[index]
             if logvar is not None:
                 z = z + torch.exp(0.5 * logvar[index]) * torch.randn(z.shape, generator=generator)
-            recon[index] += trial.model.recon_per_image(x, z.to(x.device)).double().cpu()
+            recon[index] += trial.model.recon_per_image(x, z.to(x.device)).cpu().double()
     if logvar is None:
         return Elbo(recon.mean().item(), None, None, None, None, None)
     recon /= draws

@@ -87,9 +87,7 @@ class Trial:
         found = [self.model.encode(self.images(index)) for index in self.batches()]
         mean = torch.cat([posterior.mean.float().cpu() for posterior in found])
         if not mean.isfinite().all():
-            raise InvalidInput(
-                "The model's codes are not finite: its training diverged. Train it again, slower."
-            )
+            raise InvalidInput("The model's codes are not finite: its training diverged. Train it again, slower.")
         if found[0].logvar is None:
             return mean, None
         return mean, torch.cat([posterior.logvar.float().cpu() for posterior in found])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -66,7 +67,7 @@ class LatentConfig:
     def __post_init__(self) -> None:
         def require(holds: bool, what: str, value: object, allowed: str) -> None:
             if not holds:
-                raise InvalidInput(f"{what} is {value!r}; allowed: {allowed}.")
+                raise InvalidInput(f"{what} is {shown(value)}; allowed: {allowed}.")
 
         require(len(self.image) == 3 and self.image[0] in (1, 3), "image", self.image, "(1 or 3, height, width)")
         require(all(4 <= side <= 256 for side in self.image[1:]), "image", self.image, "sides of 4 to 256 pixels")

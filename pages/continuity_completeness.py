@@ -1,0 +1,263 @@
+"""Continuity and completeness: an autoencoder and a VAE under one cursor, a prediction, then the scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from ui.cache import (
+    ModelCard,
+    decoded_draws,
+    decoder_pack,
+    encoded,
+    families,
+    points_pack,
+    scores_over_seeds,
+)
+from ui.controls import choose, index_from_link, pick_model, to_link, vector_from_link
+from ui.figures import PLOT, scores
+from ui.frame import held_out_words, honesty
+from ui.latent_map import Pane, latent_map, ship
+from ui.palette import ROLE_COLOURS
+from ui.sheet import Sheet, sheet_view
+from vae_core.latent.browser import pack_id
+from vae_core.latent.pictures import png
+from vae_core.metrics import METRICS
+
+MAP = "planes"  # key of the two planes
+SIDE = 6  # pictures along one side of the sheet of samples
+MOST_SEEDS = 1_000_000
+UNDECIDED, GUESSES = "not yet", ("autoencoder", "VAE", "no difference")
+RINGS = {"vae": "the prior", "autoencoder": "a Gaussian fitted to the codes, for an autoencoder has no prior"}
+
+
+class Score(NamedTuple):
+    """One of the numbers, where it stands in metrics.json, and how the screen calls it."""
+
+    metric: str
+    number: str
+    title: str
+
+    @property
+    def unit(self) -> str:
+        return METRICS[self.metric].numbers[self.number].unit
+
+    @property
+    def better(self) -> str:
+        return METRICS[self.metric].numbers[self.number].better
+
+    def of(self, card: ModelCard) -> dict[str, float]:
+        """Mean, std and standard error."""
+        return card.metrics[self.metric][self.number]
+
+    def of_data(self, card: ModelCard) -> float | None:
+        """What held-out images reach themselves, where that is known."""
+        found = card.metrics[self.metric]
+        if self.metric == "completeness":
+            return found["of_data"].get(self.number, {}).get("mean")
+        return found.get(f"{self.number}_of_data")
+
+
+CONTINUITY = (Score("continuity", "unevenness", "Unevenness"), Score("continuity", "no_class", "No clear class"))
+COMPLETENESS = (
+    Score("completeness", "precision", "Precision"),
+    Score("completeness", "density", "Density"),
+    Score("completeness", "coverage", "Coverage"),
+)
+
+
+def pick() -> tuple[list[ModelCard], ModelCard, ModelCard]:
+    """The models of the chosen family, its autoencoder, and the VAE beside it."""
+    groups = {
+        name: cards for name, cards in families().items() if {card.role for card in cards} == {"autoencoder", "vae"}
+    }
+    if not groups:
+        st.info(
+            "This page compares an autoencoder with a VAE of the same data, and no such pair is bundled. "
+            "Make one: `python -m vae_core train mnist-2d-ae`, then `mnist-2d-vae-beta1`."
+        )
+        st.stop()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        family = groups[choose("Data and latents", list(groups), key="data")]
+        vae = pick_model([card for card in family if card.role == "vae"], label="The VAE, trained at")
+    return family, next(card for card in family if card.role == "autoencoder"), vae
+
+
+def pane(card: ModelCard) -> Pane:
+    cloud = encoded(card.name)
+    return Pane(
+        title=card.title,
+        colour=ROLE_COLOURS[card.role],
+        decoder=pack_id(decoder_pack(card.name)),
+        points=pack_id(points_pack(card.name)),
+        thumbnails=None,
+        centre=cloud.centre.tolist(),
+        scale=cloud.scale,
+        covariance=cloud.covariance.tolist(),
+        gaussian=RINGS[card.role],
+        noun="held-out images",
+    )
+
+
+def keep_cursor() -> None:
+    """A hand let go: put the place into the link."""
+    if told := st.session_state[MAP]["pick"]:
+        to_link("at", told["cursor"])
+
+
+@st.fragment
+def show_planes(cards: Sequence[ModelCard]) -> None:
+    for number, card in enumerate(cards):
+        ship(decoder_pack(card.name), key=f"decoder {number}")
+        ship(points_pack(card.name), key=f"points {number}")
+    at = vector_from_link("at", 2) or [0.0, 0.0]
+    with st.container(key="figure"):
+        latent_map([pane(card) for card in cards], key=MAP, cursor=(at[0], at[1]), side=440, on_pick=keep_cursor)
+        honesty(cards, f"Dots: {held_out_words(cards[0].dataset, 10_000)}")
+
+
+@st.fragment
+def show_samples(cards: Sequence[ModelCard]) -> None:
+    st.subheader("And what does chance draw?", anchor=False)
+    seed = index_from_link("seed", MOST_SEEDS, 0)
+    sheets = []
+    for card in cards:
+        made = decoded_draws(card.name, seed, 1.0, SIDE)
+        texts = [f"z = ({', '.join(f'{value:.2f}' for value in code)})" for code in made.codes.tolist()]
+        sheets.append(Sheet(card.title, ROLE_COLOURS[card.role], png(made.sheet), texts))
+    sheet_view(sheets, SIDE, key="samples")
+    st.button("Draw again", on_click=lambda: to_link("seed", (seed + 1) % MOST_SEEDS))
+    st.caption(
+        f"{SIDE * SIDE} codes each: the VAE's from its prior, the autoencoder's from the Gaussian fitted to its codes of "
+        "all held-out images, because it has no prior."
+    )
+
+
+def verdict(autoencoder: ModelCard, vae: ModelCard) -> str:
+    """Which of the two is ahead on which score; a lead within twice its standard error counts as none."""
+    ahead: dict[str, list[str]] = {"autoencoder": [], "VAE": [], "no difference": []}
+    for score in CONTINUITY + COMPLETENESS:
+        a, v = score.of(autoencoder), score.of(vae)
+        lead = (v["mean"] - a["mean"]) * (1 if score.better == "higher" else -1)
+        error = math.hypot(a["standard_error"], v["standard_error"])
+        who = "no difference" if abs(lead) <= 2 * error else "VAE" if lead > 0 else "autoencoder"
+        ahead[who].append(score.title.lower())
+    return "; ".join(f"**{who}**: {', '.join(titles)}" for who, titles in ahead.items() if titles)
+
+
+def show_scores(family: Sequence[ModelCard], chosen: Sequence[ModelCard], which: Sequence[Score]) -> None:
+    """A figure for each score: all models of the family, the two on the screen in bold."""
+    names = [f"<b>{card.variant}</b>" if card in chosen else card.variant for card in family]
+    colours = [ROLE_COLOURS[card.role] for card in family]
+    for score, column in zip(which, st.columns(len(which), gap="medium"), strict=True):
+        found = [score.of(card) for card in family]
+        column.markdown(f"**{score.title}**, {score.better} is better")
+        figure = scores(
+            names,
+            [each["mean"] for each in found],
+            [each["std"] for each in found],
+            [each["standard_error"] for each in found],
+            colours,
+            x=score.unit,
+            of_data=score.of_data(family[0]),
+        )
+        column.plotly_chart(figure, config=PLOT, key=f"score {score.number}")
+
+
+def show_seeds(family: str) -> None:
+    """The same scores for models trained again from other seeds."""
+    if not (found := scores_over_seeds().get(family)):
+        return
+    st.subheader("Would another training run say the same?", anchor=False)
+    rows = []
+    for variant, values in found.items():
+        row = {"model": variant}
+        for score in CONTINUITY + COMPLETENESS:
+            if series := values.get(score.number) or values.get(f"{score.metric}_{score.number}"):
+                row[f"{score.title}, {score.better} is better"] = f"{min(series):.3f} to {max(series):.3f}"
+                row["seeds"] = str(len(series))
+        rows.append(row)
+    st.table(rows)
+    st.caption("The smallest and the largest score over the seeds.")
+
+
+def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, vae: ModelCard, guess: str) -> None:
+    """What the numbers say, score by score."""
+    measured = [card for card in family if {"continuity", "completeness"} <= card.metrics.keys()]
+    if not {autoencoder.name, vae.name} <= {card.name for card in measured}:
+        names = " and ".join(card.name for card in (autoencoder, vae) if card not in measured)
+        st.error(f"{names} has no scores. Measure it: `python -m vae_core evaluate NAME --write`.")
+        return
+    said = "You did not choose." if guess == UNDECIDED else f"You said: {guess}."
+    st.markdown(
+        f"{said} Ahead of the other beyond chance, {autoencoder.title} and {vae.title} compared: "
+        f"{verdict(autoencoder, vae)}."
+    )
+    about = autoencoder.metrics["continuity"]
+    st.subheader("Continuity: near codes, near pictures", anchor=False)
+    st.markdown(DEFINITIONS["continuity"])
+    show_scores(measured, (autoencoder, vae), CONTINUITY)
+    st.caption(
+        f"Dot: mean over {about['pairs']} pairs of held-out images, {about['steps']} steps each. Thin line: one "
+        "standard deviation over the pairs. Thick line: 95 % interval of the mean."
+    )
+    about = autoencoder.metrics["completeness"]
+    st.subheader("Completeness: every code a picture", anchor=False)
+    st.markdown(DEFINITIONS["completeness"])
+    show_scores(measured, (autoencoder, vae), COMPLETENESS)
+    st.caption(
+        f"Dot: mean over {about['draws']} draws of {about['samples']:,} codes, each against as many held-out "
+        "images. Thin line: one standard deviation over the draws. Thick line: 95 % interval of the mean. "
+        "Codes of the autoencoder: a Gaussian fitted to its held-out codes."
+    )
+    show_seeds(name)
+
+
+DEFINITIONS = {
+    "continuity": """
+A straight path leads from the code of one held-out image to that of another. **Unevenness** is its largest change of
+the pixels in one step over its mean change: 1 is perfectly even, and a jump makes it large. **No clear class** is the
+share of its pictures to which our classifier gives less than 0.9 for every class.
+The notion is that of Rocca and Rocca (2019), who give no number; both numbers are ours.
+""",
+    "completeness": """
+Codes are drawn by chance and decoded; the classifier's last layer then places pictures and held-out images in one
+space. **Precision** is the share of the pictures that lie as close to some image as its third neighbour does
+(Kynkäänniemi et al. 2019). **Density** counts how many images have them that close (fifth neighbour; 1 is what the data
+scores), and **coverage** is the share of the images that have a picture that close (both Naeem et al. 2020).
+""",
+}
+SEEN = """
+- **An autoencoder is asked for one thing:** that its own codes decode well. Nothing is asked of the places between them,
+  so its codes lie as far apart as they like, and a step may cross from one picture to another at once.
+- **The VAE's noise makes neighbours share a picture,** for every image must decode from anywhere in its posterior; and the
+  KL draws all posteriors to one prior, which leaves few holes. Watch both along the β: too little KL is nearly an
+  autoencoder, too much makes every picture the same blur, which is even, but says nothing.
+- **A score is not the property.** A blend of pixels would be perfectly even. A classifier may be sure of nonsense. A
+  model that draws one good digit again and again has a high precision and a low coverage. So read them together, and
+  where the autoencoder is ahead, look at the planes again and say why.
+"""
+LECTURE = """
+Chapter 6.5 asks whether an autoencoder can serve as a generative model; chapters 7.3 to 7.8 make the latent space
+continuous and complete by choosing a prior and paying for the distance to it.
+"""
+
+opening(
+    "Which latent space keeps a picture meaningful everywhere?",
+    "Move over either plane: both decode the same place. Make up your mind, and only then look at the scores.",
+)
+family, autoencoder, vae = pick()
+show_planes((autoencoder, vae))
+show_samples((autoencoder, vae))
+st.subheader("Now decide", anchor=False)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    guess = choose(
+        "Which of the two keeps a picture meaningful everywhere?", (*GUESSES, UNDECIDED), key="guess", default=UNDECIDED
+    )
+    answer = switch("Show the scores", False, key="answer")
+if answer:
+    show_answer(autoencoder.family, family, autoencoder, vae, guess)
+closing(SEEN, (continuity, uneven, completeness, completeness_scores, fit_gaussian), LECTURE)

@@ -1,0 +1,73 @@
+"""Home: what this is, where each chapter of the lecture is shown, and what runs here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.cache import decoded_plane, families, model_cards
+from vae_core.data import DATASETS
+from vae_core.training import device_title, pick_device
+
+SHOWN = "mnist-2d-vae-beta1"
+SIDE = 18  # pictures along one side of the decoded plane
+
+# Chapter of the lecture, its question, the page that answers it.
+CHAPTERS = (
+    ("6.3 Introduction", "Where does an encoder put each picture, and what lies between?", "latent_map", "Latent map"),
+    ("6.5 As generative models", "Does a random code decode to anything?", "sampling_grid", "Sampling grid"),
+    ("7.3 Introduction", "What does a path from one picture to another pass through?", "interpolation", "Interpolation"),
+    ("7.6 ELBO, 7.8 loss", "Why is a variational latent space continuous and complete?", "continuity_completeness", "Continuity and completeness"),
+    ("7.10 Variants: beta-VAE", "What does each latent mean, and what does beta change?", "traversals", "Traversals"),
+)  # fmt: skip
+
+words, picture = st.columns([5, 4], gap="large", vertical_alignment="center")
+with words:
+    st.title("See what a latent space is", anchor=False)
+    st.markdown(
+        "An autoencoder squeezes a picture into a few numbers and opens it again. Here you move through those "
+        "numbers by hand and watch the picture follow: first through an autoencoder, then through a "
+        "**variational** one, whose plane is *continuous* (near codes, similar pictures) and *complete* "
+        "(every code drawn from the prior gives a meaningful picture). How far each claim holds, you can measure."
+    )
+    st.page_link("pages/latent_map.py", label="**Move through a latent plane**", icon=":material/arrow_forward:")
+with picture:
+    if SHOWN in model_cards():
+        st.image(
+            decoded_plane(SHOWN, SIDE),
+            caption=f"{SIDE} x {SIDE} points of a plane, each decoded by a VAE with two latents trained on MNIST",
+            alt="A plane of digits that change smoothly into one another",
+            width="stretch",
+        )
+    else:
+        st.info("No trained model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
+
+st.subheader("In the order of the lecture", anchor=False)
+for chapter, question, page, title in CHAPTERS:
+    where, what, link = st.columns([3, 6, 3], vertical_alignment="center")
+    where.markdown(f":gray[{chapter}]")
+    what.markdown(question)
+    link.page_link(f"pages/{page}.py", label=title)
+
+st.subheader("What runs here", anchor=False)
+st.markdown(
+    f"This server decodes and trains on **{device_title(pick_device())}**. Whatever your hand drags is decoded in "
+    "your own browser, from the model's own weights."
+)
+st.dataframe(
+    [
+        {
+            "model": card.title,
+            "data": DATASETS[card.dataset].title,
+            "latents": card.latent,
+            "network": {"mlp": "MLP", "conv": "convolutional"}[card.network],
+            "-ELBO, nats per image": -card.metrics["elbo"] if "elbo" in card.metrics and card.beta is not None else None,
+            "steps": card.training["steps"],
+            "trained on": card.training["device"],
+        }
+        for cards in families().values()
+        for card in cards
+    ],
+    hide_index=True,
+    column_config={"-ELBO, nats per image": st.column_config.NumberColumn(format="%.1f")},
+)
+st.caption("Scores are measured on the 10,000 held-out images of each dataset. An autoencoder has no ELBO.")

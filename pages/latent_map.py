@@ -1,0 +1,218 @@
+"""Latent map: where a model puts each picture, and what every other point of the plane decodes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+import torch
+
+from ui import cache, controls, frame
+from ui.cache import ModelCard
+from ui.draw_pad import draw_pad
+from ui.latent_map import Outside, Pane, Pick, latent_map, ship
+from ui.palette import ROLE_COLOURS
+from vae_core.data import DATASETS
+from vae_core.data.uploads import read_picture
+from vae_core.errors import InvalidInput
+from vae_core.latent.browser import pack_decoder, pack_id
+from vae_core.latent.projections import PROJECTIONS, project
+from vae_core.latent.traversals import order_by_kl
+from vae_core.models.vae import VAE
+
+NEIGHBOURS = 8
+NO_PICTURE, DRAW, UPLOAD = "none", "draw it", "upload it"
+METHODS = {entry.title: name for name, entry in PROJECTIONS.items()}
+COUNTS = ("1,000", "2,000", "5,000", "10,000")
+
+
+def pane(card: ModelCard) -> Pane:
+    """One plane of the map; ships what the browser needs for it."""
+    decoder, points = cache.decoder_pack(card.name), cache.points_pack(card.name)
+    thumbnails = cache.thumbnails_pack(card.dataset)
+    for pack in (decoder, points, thumbnails):
+        ship(pack, key=f"pack-{pack_id(pack)}")
+    cloud = cache.encoded(card.name)
+    return Pane(
+        title=card.title,
+        colour=ROLE_COLOURS[card.role],
+        decoder=pack_id(decoder),
+        points=pack_id(points),
+        thumbnails=pack_id(thumbnails),
+        centre=cloud.centre.tolist(),
+        scale=cloud.scale,
+        covariance=cloud.covariance.tolist(),
+        gaussian="the prior" if card.beta is not None else "Gaussian fitted to the codes",
+    )
+
+
+def own_picture(dataset: str, side: int) -> torch.Tensor | None:
+    """A picture [1, 1, H, W] drawn or uploaded here, or None."""
+    way = controls.choose("A picture of your own", [NO_PICTURE, DRAW, UPLOAD], key="own")
+    if way == DRAW:
+        drawing = draw_pad(key=f"pad-{dataset}", size=side, centre="mnist" if dataset == "mnist" else "none")
+        if drawing is None:
+            st.caption("Draw something, and see above where the model puts it.")
+            return None
+        return torch.from_numpy(drawing.copy()).float()[None, None] / 255
+    if way == UPLOAD:
+        file = st.file_uploader("A picture of one thing on a plain ground", key=f"file-{dataset}")
+        if file is None:
+            return None
+        try:
+            upload = read_picture(file.getvalue(), side, DATASETS[dataset].upload_box)
+        except InvalidInput as error:
+            st.error(str(error))
+            return None
+        for note in upload.notes:
+            st.caption(note)
+        return upload.picture[None]
+    return None
+
+
+def outside(picture: torch.Tensor, cards: Sequence[ModelCard]) -> Outside:
+    """A picture of one's own as each model encodes it."""
+    posteriors = []
+    with torch.inference_mode():
+        for card in cards:
+            posterior = cache.checkpoint(card.name).model.encode(picture)  # type: ignore[operator]
+            std = None if posterior.is_deterministic else posterior.std[0].tolist()
+            posteriors.append((posterior.mean[0].tolist(), std))
+    return Outside("your picture", (picture * 255).round().int().flatten().tolist(), posteriors)
+
+
+def neighbours(card: ModelCard, z: Sequence[float]) -> None:
+    """The held-out images whose codes lie nearest to a point."""
+    cloud, names = cache.encoded(card.name), DATASETS[card.dataset].class_names
+    distances = torch.linalg.vector_norm(cloud.codes - torch.tensor(z), dim=1)
+    nearest = distances.topk(NEIGHBOURS, largest=False)
+    pictures = cache.held_out(card.dataset).images(nearest.indices)
+    enlarged = pictures.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, 0].numpy()
+    captions = [
+        f"{names[int(cloud.labels[i])]}, {distance:.2g} away"
+        for i, distance in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
+    ]
+    st.markdown(f"**Nearest held-out images** to this point, by distance between codes ({card.title})")
+    st.image(list(enlarged), caption=captions, width=112)
+
+
+def start_of(picked: Pick | None, family: str, latent: int) -> tuple[tuple[float, ...] | None, int | None, tuple[int, int]]:
+    """The cursor, the pinned image and the axes: what was picked last, else what the link says."""
+    if st.session_state.get("family on the map", family) != family:  # another cloud: the old point means nothing
+        for key in ("at", "pin", "axes"):
+            controls.to_link(key, None)
+    st.session_state["family on the map"] = family
+    if picked is not None:
+        return picked.cursor, picked.index, picked.axes
+    cursor = controls.vector_from_link("at", 2)
+    pinned = controls.index_from_link("pin", 10_000, -1)
+    axes = controls.vector_from_link("axes", 2)
+    chosen = tuple(int(axis) - 1 for axis in axes) if axes else ()
+    fits = len(set(chosen)) == 2 and all(0 <= axis < latent for axis in chosen)
+    return (tuple(cursor) if cursor else None), (None if pinned < 0 else pinned), (chosen if fits else (0, 1))  # type: ignore[return-value]
+
+
+@st.fragment
+def explorer(family: str, cards: list[ModelCard]) -> None:
+    """The map, the nearest images, and a place for a picture of one's own; apart from the pickers above."""
+    above, between, below = st.container(), st.container(), st.container()
+    key = "map-" + "-".join(card.name for card in cards)
+    dataset = cards[0].dataset
+    with below:
+        picture = own_picture(dataset, DATASETS[dataset].shape[1])
+    with above:
+        remembered: Pick | None = st.session_state.get(f"{key} picked")
+        cursor, pinned, axes = start_of(remembered, family, cards[0].latent)
+        if remembered is None and pinned is None and cards[0].latent > 2 and "axes" not in st.query_params:
+            axes = used_most(cards[0])
+        picked = latent_map(
+            [pane(card) for card in cards],
+            key=key,
+            axes=axes,
+            cursor=cursor,  # type: ignore[arg-type]
+            pin=outside(picture, cards) if picture is not None else pinned,
+        )
+        st.session_state[f"{key} picked"] = picked
+    if picked is not None:
+        controls.to_link("at", picked.cursor)
+        controls.to_link("pin", picked.index)
+        controls.to_link("axes", [axis + 1 for axis in picked.axes] if cards[0].latent > 2 else None)
+        with between:
+            neighbours(cards[picked.pane], picked.z)
+    elif picture is not None:
+        with between:
+            mean = outside(picture, cards[:1]).posteriors[0][0]
+            neighbours(cards[0], mean)
+
+
+def used_most(card: ModelCard) -> tuple[int, int]:
+    """The two latents that carry the most nats."""
+    per_latent = card.metrics.get("kl_per_latent")
+    order = order_by_kl(torch.tensor(per_latent)) if per_latent else [0, 1]
+    return int(order[0]), int(order[1])
+
+
+@st.fragment
+def whole_cloud(card: ModelCard) -> None:
+    """All latents at once, laid out in the plane by PCA, t-SNE or UMAP."""
+    from ui.figures import PLOT, cloud
+
+    st.subheader(f"All {card.latent} latents at once", anchor=False)
+    st.markdown(
+        "A slice shows two latents and holds the others still. A projection shows the whole cloud, but bends it: "
+        "distances between far groups mean little in t-SNE and UMAP, and no point of this plane can be decoded."
+    )
+    left, right = st.columns(2)
+    with left:
+        method = controls.choose("Projection", list(METHODS), key="projection")
+    with right:
+        shown = controls.choose("Held-out images", COUNTS, key="shown", default="2,000")
+    count = int(shown.replace(",", ""))
+    encoded = cache.encoded(card.name)
+    place = st.empty()
+    if st.session_state.pop("projection stopped", False):
+        place.info("Stopped. Choose a projection to start again.")
+        return
+    with place.container(height=520, border=False):
+        bar = st.progress(0.0, f"{method}: starting")
+        st.button("Stop", on_click=lambda: st.session_state.update({"projection stopped": True}))
+        points = project(encoded.codes[:count], METHODS[method], progress=lambda share, text: bar.progress(share, text))
+    names = DATASETS[card.dataset].class_names
+    figure = cloud(points.numpy(), encoded.labels[:count].numpy(), names, axis=method)
+    place.plotly_chart(figure, config=PLOT, key="cloud")
+    st.caption(
+        f"{method} of the codes of the first {count:,} of 10,000 held-out images; {card.title}. "
+        "A projection is computed once and then kept on the server's disk."
+    )
+
+
+frame.opening(
+    "Does every point of the plane decode to a picture?",
+    "Move over the plane and watch the picture follow. Click to pin a point; then put another model beside it.",
+)
+left, middle, right = st.columns([5, 7, 3])
+with left:
+    family, cards = controls.pick_family()
+with middle:
+    first = controls.pick_model(cards)
+with right:
+    second = controls.pick_second_model(cards, first)
+shown = [first] if second is None else [first, second]
+explorer(family, shown)
+frame.honesty(
+    shown,
+    f"All 10,000 held-out images of {DATASETS[first.dataset].title}; a dot is an image's code (for a VAE the mean of "
+    "its posterior). Every picture is decoded in your browser from the model's weights.",
+)
+if first.latent > 2:
+    whole_cloud(first)
+frame.closing(
+    "- **Every** point decodes to something; the question is whether it is meaningful. Far from the dots an "
+    "autoencoder has never been asked, and anything may come out.\n"
+    "- A VAE pays for leaving the prior, so its cloud fills the circles without large gaps, and neighbours look alike.\n"
+    "- The ellipse around a pinned image is its posterior: all its draws must decode to nearly the same picture. "
+    "That is what makes a variational plane continuous.",
+    [VAE, pack_decoder],
+    "Chapter 6 (encoder, bottleneck, decoder; the interactive demo) and 6.5, where an autoencoder is tried as a "
+    "generative model; then chapter 7.3, where the same plane belongs to a VAE.",
+)

@@ -1,0 +1,204 @@
+"""beta-VAE traversals: what one latent changes, how many latents a beta leaves active, what they stand for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+
+from ui.cache import ModelCard, code_of, decoder_pack, families, held_out
+from ui.controls import choose, index_from_link, pick_model, pick_second_model, to_link, vector_from_link
+from ui.figures import PLOT, factor_heat, kl_bars, scores, trade_off
+from ui.frame import closing, held_out_words, honesty, likelihood_words, opening
+from ui.latent_map import ship
+from ui.palette import ROLE_COLOURS
+from ui.scrubbers import Pane, Row, traversal_view
+from vae_core.data import DATASETS
+from vae_core.latent import factor_information, order_by_kl, traverse
+from vae_core.latent.browser import pack_id
+from vae_core.latent.pictures import enlarge, png
+from vae_core.losses import kl_to_standard_normal
+from vae_core.metrics import active_latents
+from vae_core.metrics.active_latents import THRESHOLD
+from vae_core.metrics.mig import mig_of
+
+PREFERRED = ("Sprites 10-D", "MNIST 10-D")  # the first one that is there opens the page
+IMAGE, MEAN = "held-out image", "prior mean"
+BASE_HELP = "Where the latents rest while one of them moves: at the code of a held-out image, or at zero."
+COLOUR = ROLE_COLOURS["vae"]
+VIEW = "rows"  # key of the traversals in the browser
+BASES = ("z", "z2")  # in the link: what a hand has made of the base code, pane by pane
+
+
+def pick() -> tuple[list[ModelCard], list[ModelCard], int | None]:
+    """All VAEs of the chosen family, the one or two to look at, the held-out image at the base (None: the prior's
+    mean)."""
+    groups = {name: [card for card in cards if card.beta is not None] for name, cards in families().items()}
+    names = [name for name, cards in groups.items() if cards]
+    if not names:
+        st.info("No VAE is bundled here. Make one: `python -m vae_core train sprites-10d-vae-beta4`.")
+        st.stop()
+    start = next((name for name in PREFERRED if name in names), names[0])
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        family = groups[choose("Data and latents", names, key="data", default=start, style="select")]
+        first = pick_model(family, label="Trained at", default="beta 4")
+        second = pick_second_model(family, first)
+        cards = [first] if second is None else [first, second]
+        if choose("Base code", (IMAGE, MEAN), key="base", style="select", help=BASE_HELP) == MEAN:
+            return family, cards, None
+        source = held_out(first.dataset)
+        image = index_from_link("image", len(source), 0)
+        picture = source.images(torch.tensor([image]))[0]
+        st.image(png(enlarge(picture, 64 // picture.shape[-1])), width=64)
+        st.button("Another image", on_click=lambda: to_link("image", random.randrange(len(source))))
+    return family, cards, image
+
+
+def home_of(card: ModelCard, image: int | None) -> list[float]:
+    """The code at which the other latents rest, with as many digits as a link carries."""
+    code = [0.0] * card.latent if image is None else code_of(card.name, image)
+    return [float(f"{value:.4g}") for value in code]
+
+
+def base_of(number: int, card: ModelCard, image: int | None) -> list[float]:
+    """The base code of a pane: what the link says, until another model or image is chosen."""
+    place, shown = (card.name, image), f"traversed {number}"
+    if st.session_state.setdefault(shown, place) != place:
+        st.session_state[shown] = place
+        to_link(BASES[number], None)
+    return vector_from_link(BASES[number], card.latent) or home_of(card, image)
+
+
+def order_of(card: ModelCard) -> list[int]:
+    """The latents of a model, the one with the largest KL first."""
+    return order_by_kl(torch.tensor(card.metrics["kl_per_latent"])).tolist()
+
+
+def rows_of(card: ModelCard) -> list[Row]:
+    kl, activity = card.metrics["kl_per_latent"], card.metrics["activity"]
+    return [Row(i, kl[i], activity[i] > THRESHOLD) for i in order_of(card)]
+
+
+def keep_base() -> None:
+    """A hand let go: put the new base into the link."""
+    told = st.session_state[VIEW]["release"]
+    to_link(BASES[told["pane"]], told["z"])
+
+
+def shown_words(card: ModelCard, image: int | None) -> str:
+    rest = "zero, the prior's mean" if image is None else f"the code of held-out image no. {image}"
+    held_out_count = held_out_words(card.dataset, card.metrics["held_out"])
+    return f"The latents rest at {rest}. KL and activity over {held_out_count}"
+
+
+@st.fragment
+def show_rows(cards: Sequence[ModelCard], image: int | None) -> None:
+    """The traversals; a fragment of their own, because a hand that lets go changes nothing below."""
+    packs = [decoder_pack(card.name) for card in cards]
+    for number, pack in enumerate(packs):
+        ship(pack, key=f"decoder {number}")
+    panes = [
+        Pane(
+            decoder=pack_id(pack),
+            base=base_of(number, card, image),
+            rows=rows_of(card),
+            title=card.title,
+            home=home_of(card, image),
+            colour=COLOUR,
+        )
+        for number, (card, pack) in enumerate(zip(cards, packs, strict=True))
+    ]
+    with st.container(key="figure"):
+        traversal_view(panes, key=VIEW, steps=11 if len(panes) == 1 else 9, on_release=keep_base)
+        honesty(cards, shown_words(cards[0], image))
+
+
+def show_use(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> None:
+    """How many nats each latent carries, and what every beta of the family pays for its reconstructions."""
+    *bars, curve = st.columns(len(cards) + 1, gap="medium")
+    reach = max(max(card.metrics["kl_per_latent"]) for card in cards)
+    for card, column in zip(cards, bars, strict=True):
+        rows = rows_of(card)
+        active = sum(row.active for row in rows)
+        column.subheader(f"β = {card.beta:g}: {active} of {card.latent} latents active", anchor=False)
+        names, kl = [f"z{row.index + 1}" for row in rows], [row.kl for row in rows]
+        figure = kl_bars(names, kl, [row.active for row in rows], COLOUR, reach)
+        column.plotly_chart(figure, config=PLOT, key=f"kl {card.name}")
+    measured = [card for card in family if "kl" in card.metrics]
+    curve.subheader("What a larger β pays", anchor=False)
+    figure = trade_off(
+        [card.metrics["kl"] for card in measured],
+        [card.metrics["recon"] for card in measured],
+        [f"β {card.beta:g}" for card in measured],
+        [f"β {card.beta:g}" for card in cards],
+        COLOUR,
+        likelihood_words(family[0]),
+    )
+    curve.plotly_chart(figure, config=PLOT, key="trade-off")
+
+
+def show_factors(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> None:
+    """For data made from known factors: which latent answers to which factor, and the lead over the runner-up."""
+    st.subheader("Which latent answers to which factor?", anchor=False)
+    *heats, rest = st.columns([2, 1] if len(cards) == 1 else [3, 3, 2], gap="medium")
+    for card, column in zip(cards, heats, strict=True):
+        order = order_of(card)
+        share = np.array(card.metrics["factor_information"])[order]
+        factors = DATASETS[card.dataset].factor_names
+        column.markdown(f"**β = {card.beta:g}:** share of a factor's entropy that a latent tells")
+        figure = factor_heat(share, [f"z{i + 1}" for i in order], factors)
+        column.plotly_chart(figure, config=PLOT, key=f"factors {card.name}")
+    measured = [card for card in family if "mig" in card.metrics]
+    today = " and ".join(f"{card.metrics['mig']:.2f} at β = {card.beta:g}" for card in cards)
+    rest.markdown(
+        f"**MIG {today}.** The mutual information gap is how far the best latent of a factor is ahead of the next "
+        "best, as a share of the factor's entropy, averaged over the factors."
+    )
+    names = [f"<b>β {card.beta:g}</b>" if card in cards else f"β {card.beta:g}" for card in measured]
+    migs, none = [card.metrics["mig"] for card in measured], [0.0] * len(measured)
+    figure = scores(names, migs, none, none, [COLOUR] * len(measured), x="MIG", of_data=None)
+    rest.plotly_chart(figure, config=PLOT, key="mig over beta")
+
+
+SEEN = r"""
+$$\text{recon} + \beta\,\text{KL}, \qquad
+\text{recon} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)], \qquad
+\text{KL} = \sum_j \mathrm{KL}\big(q(z_j \mid x)\,\|\,p(z_j)\big)$$
+
+This is what training makes small: $x$ is the image, $z_j$ its latent number $j$, $q$ the encoder's posterior, $p(z_j)$
+the standard normal prior, and $p(x \mid z)$ the decoder.
+
+- **A latent costs β times its KL.** One that saves less reconstruction than it costs gives up: its posterior is
+  the prior whatever the image, its KL is 0, and its row shows one picture from end to end. We call it inactive when the
+  variance of its posterior mean over the images is below 0.01 (Burda et al. 2016).
+- **A larger β buys a small KL with blurred pictures.** The ELBO weighs both with 1, so look for the best ELBO near
+  β = 1; a larger β does not describe the data better, it sorts it differently.
+- **Sorting can mean one latent for one factor**, and the MIG measures just that (Chen et al. 2018). It grows with β
+  only up to a point: with too few active latents, factors have to share. Rotation is hard for every β, for a square
+  looks the same after a quarter turn, and an ellipse after half of one.
+"""
+LECTURE = """
+Chapter 7.10, variants: β-VAE, the weight on the KL and the latents that it sorts. The terms are those of 7.6 (ELBO) and
+7.8 (loss); inactive latents are the posterior collapse of 7.11 (limitations).
+"""
+
+opening(
+    "What does each latent change?",
+    "A row moves one latent while the others rest. Raise β, and count the rows that still change the picture.",
+)
+family, cards, image = pick()
+for card in cards:
+    if "kl_per_latent" not in card.metrics:
+        st.error(
+            f"{card.name} has no scores, and its rows are sorted by them. "
+            f"Measure it: `python -m vae_core evaluate {card.name} --write`."
+        )
+        st.stop()
+show_rows(cards, image)
+show_use(family, cards)
+if all("mig" in card.metrics for card in cards):
+    show_factors(family, cards)
+closing(SEEN, (traverse, order_by_kl, kl_to_standard_normal, active_latents, factor_information, mig_of), LECTURE)

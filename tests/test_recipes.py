@@ -1,0 +1,114 @@
+"""Every recipe builds, and every bundled model is what its recipe says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, bundled, read_bundled
+from vae_core.data import DATASETS
+from vae_core.folders import BUNDLED_CHECKPOINTS
+from vae_core.models import MODELS
+from vae_core.recipes import RECIPES, Recipe
+
+LARGEST_BUNDLE = 60 * 10**6  # bytes
+
+
+def config_of(recipe: Recipe) -> Any:
+    kind: Any = MODELS[recipe.model]
+    return kind.Config(**recipe.settings)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_builds(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.name == name
+    dataset, config = DATASETS[recipe.data], config_of(recipe)
+    assert config.image == dataset.shape
+    kind: Any = MODELS[recipe.model]
+    terms = kind(config).loss(torch.rand(2, *config.image), torch.zeros(2))
+    assert terms.total.isfinite()
+    if recipe.model == "classifier":
+        assert config.classes == len(dataset.class_names)
+        assert recipe.classifier is None
+    else:
+        assert recipe.classifier is not None
+        judge = RECIPES[recipe.classifier]
+        assert (judge.model, judge.data) == ("classifier", recipe.data)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_name_says_what_the_recipe_is(name: str) -> None:
+    recipe, config = RECIPES[name], config_of(RECIPES[name])
+    short = {"mnist": "mnist", "fashion_mnist": "fashion", "sprites": "sprites"}[recipe.data]
+    expected = {
+        "classifier": lambda: f"{short}-classifier",
+        "autoencoder": lambda: f"{short}-{config.latent}d-ae",
+        "vae": lambda: f"{short}-{config.latent}d-vae-beta{config.beta:g}",
+    }[recipe.model]()
+    assert name == expected
+
+
+def test_the_recipes_are_those_that_the_pages_show() -> None:
+    plane = [f"2d-{kind}" for kind in ("ae", *(f"vae-beta{beta}" for beta in ("0.1", "0.5", 1, 2, 4, 8)))]
+    assert set(RECIPES) == {
+        *(f"{data}-{model}" for data in ("mnist", "fashion") for model in (*plane, "classifier")),
+        *(f"mnist-10d-vae-beta{beta}" for beta in (1, 4)),
+        *(f"sprites-10d-vae-beta{beta}" for beta in (1, 2, 4, 8, 16)), "sprites-classifier",
+    }  # fmt: skip
+
+
+def test_every_recipe_is_bundled_and_nothing_else() -> None:
+    assert set(bundled()) == set(RECIPES)
+    assert {path.name for path in BUNDLED_CHECKPOINTS.iterdir()} == set(RECIPES)
+    for folder in bundled().values():
+        assert {path.name for path in folder.iterdir()} == {CONFIG, WEIGHTS, METRICS}, folder.name
+
+
+def test_the_bundle_stays_small() -> None:
+    assert sum(path.stat().st_size for path in BUNDLED_CHECKPOINTS.rglob("*") if path.is_file()) <= LARGEST_BUNDLE
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_bundled_model_is_what_its_recipe_says(name: str) -> None:
+    recipe, checkpoint = RECIPES[name], read_bundled(name)
+    assert (checkpoint.name, checkpoint.dataset, checkpoint.model_name) == (name, recipe.data, recipe.model)
+    assert checkpoint.model.config == config_of(recipe)
+    wanted = asdict(recipe.training)
+    assert {key: checkpoint.training[key] for key in wanted} == wanted
+    images = {"mnist": 60_000, "fashion_mnist": 60_000, "sprites": 727_280}[recipe.data]
+    assert checkpoint.training["steps"] == recipe.training.epochs * (images // recipe.training.batch)
+    assert checkpoint.training["seconds"] > 0 and checkpoint.training["device"]
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_bundled_model_is_stored_as_float16(name: str) -> None:
+    """So the server decodes with the very numbers that the browser gets."""
+    folder: Path = bundled()[name]
+    assert json.loads((folder / CONFIG).read_text())["weights"] == "float16"
+    state = read_bundled(name).model.state_dict()
+    assert all(torch.equal(tensor, tensor.half().float()) for tensor in state.values())
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_bundled_model_carries_its_held_out_scores(name: str) -> None:
+    checkpoint = read_bundled(name)
+    metrics = checkpoint.metrics
+    assert metrics["held_out"] == 10_000
+    if checkpoint.model_name == "classifier":
+        assert metrics["accuracy"] > 0.88
+        return
+    recon, kl = metrics["recon"], metrics.get("kl", 0.0)
+    assert recon > 0
+    assert 0 <= metrics["continuity"]["no_class"]["mean"] <= 1
+    assert 0 < metrics["completeness"]["precision"]["mean"] <= 1
+    if checkpoint.model_name == "vae":
+        assert metrics["elbo"] == pytest.approx(-(recon + kl)), "at beta 1, whatever beta it was trained with"
+        assert sum(metrics["kl_per_latent"]) == pytest.approx(kl, rel=1e-4)
+    else:
+        assert "kl" not in metrics and "elbo" not in metrics, "an autoencoder has neither"

@@ -1,0 +1,114 @@
+"""Pictures of somebody's own: what is taken, how it is prepared, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_core.data.uploads import MOST_PIXELS, read_picture
+from vae_core.errors import InvalidInput
+
+
+def encoded(pixels: np.ndarray, kind: str = "png", mode: str | None = None, **settings: Any) -> bytes:
+    file = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(file, kind, **settings)
+    return file.getvalue()
+
+
+def stroke(height: int = 40, width: int = 60, ink: int = 255, paper: int = 0) -> np.ndarray:
+    """An upright bar, off the middle."""
+    pixels = np.full((height, width), paper, np.uint8)
+    pixels[8:32, 10:16] = ink
+    return pixels
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "bmp", "tiff", "gif"])
+@pytest.mark.parametrize("box", [20, None])
+def test_a_picture_becomes_one_as_the_model_knows_them(kind: str, box: int | None) -> None:
+    picture, notes = read_picture(encoded(stroke(), kind), 28, box)
+    assert picture.shape == (1, 28, 28) and picture.dtype == torch.float32
+    assert picture.min() >= 0 and picture.max() > 0.8 and picture.max() <= 1
+    assert notes == ()
+    assert picture[0, :, 0].max() < 0.2, "the ground is black"
+
+
+def test_with_a_box_the_ink_fills_it_and_stands_in_the_middle() -> None:
+    picture = read_picture(encoded(stroke()), 28, 20).picture[0]
+    rows = (picture > 0.3).any(1).nonzero().flatten()
+    assert len(rows) == 20
+    centre = (picture.sum(0) * (torch.arange(28) + 0.5)).sum() / picture.sum()
+    assert abs(centre.item() - 14) <= 0.5
+
+
+def test_dark_ink_on_light_paper_is_inverted_and_said() -> None:
+    light = read_picture(encoded(stroke(ink=20, paper=240)), 28, 20)
+    dark = read_picture(encoded(stroke(ink=235, paper=15)), 28, 20)
+    torch.testing.assert_close(light.picture, dark.picture, rtol=0, atol=0.02)
+    assert "inverted" in light.notes[0] and dark.notes == ()
+
+
+def test_colour_palette_and_alpha() -> None:
+    grey = read_picture(encoded(stroke()), 28, 20).picture
+    for mode in ("RGB", "P", "1", "CMYK"):
+        kind = "tiff" if mode == "CMYK" else "png"
+        torch.testing.assert_close(read_picture(encoded(stroke(), kind, mode), 28, 20).picture, grey, rtol=0, atol=0.02)
+    black_on_nothing = np.zeros((40, 60, 4), np.uint8)
+    black_on_nothing[..., 3] = stroke()  # all black; only where there is ink is it opaque
+    picture, notes = read_picture(encoded(black_on_nothing), 28, 20)
+    torch.testing.assert_close(picture, grey, rtol=0, atol=0.02)
+    assert any("transparent" in note for note in notes)
+
+
+def test_sixteen_bits_are_scaled_and_said() -> None:
+    pixels = stroke().astype(np.uint16) * 16  # a 12-bit camera in 16 bits: its white is 4080 of 65535
+    picture, notes = read_picture(encoded(pixels), 28, 20)
+    torch.testing.assert_close(picture, read_picture(encoded(stroke()), 28, 20).picture, rtol=0, atol=0.02)
+    assert any("8 bits" in note for note in notes)
+
+
+@pytest.mark.parametrize("size", [(1, 200_000), (200_000, 1), (3, 5)])
+@pytest.mark.parametrize("box", [20, None])
+def test_any_proportions_fit(size: tuple[int, int], box: int | None) -> None:
+    pixels = np.zeros(size, np.uint8)
+    pixels[size[0] // 3 : size[0] // 3 + 1 + size[0] // 2, size[1] // 3 : size[1] // 3 + 1 + size[1] // 2] = 255
+    assert read_picture(encoded(pixels), 28, box).picture.shape == (1, 28, 28)
+
+
+def animated(kind: str) -> bytes:
+    file = io.BytesIO()
+    frames = [Image.fromarray(stroke(ink=ink)) for ink in (255, 128)]
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+def huge() -> bytes:
+    return encoded(np.zeros((10_000, 10_000), np.uint8), mode="1")
+
+
+REFUSED = {
+    "nothing": (lambda: b"", "no picture"),
+    "a text": (lambda: b"Dear model, please draw a seven.", "no picture"),
+    "a program that draws": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "no picture"),
+    "a truncated picture": (lambda: encoded(np.random.default_rng(0).integers(0, 255, (99, 99), np.uint8))[:-900],
+                            "no picture|damaged"),
+    "a moving picture": (lambda: animated("gif"), "2 frames"),
+    "a moving PNG": (lambda: animated("png"), "2 frames"),
+    "100 megapixels": (huge, f"100 megapixels.*{MOST_PIXELS // 10**6}"),
+    "an empty drawing": (lambda: encoded(np.zeros((28, 28), np.uint8)), "blank"),
+    "white paper": (lambda: encoded(np.full((28, 28), 255, np.uint8)), "blank"),
+    "16 bits of nothing": (lambda: encoded(np.full((28, 28), 300, np.uint16)), "blank"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("box", [20, None])
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_used_is_refused_in_a_sentence(case: str, box: int | None) -> None:
+    make, named = REFUSED[case]
+    with pytest.raises(InvalidInput, match=f"(?s){named}"):
+        read_picture(make(), 28, box)

@@ -1,0 +1,107 @@
+"""A picture of somebody's own, prepared so that a model trained on a dataset can take it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
+
+from vae_core.errors import InvalidInput
+
+MOST_PIXELS = 40_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # no format that runs a program to be read
+INK = 0.2  # a pixel above this share of full white counts as drawn
+
+
+class Upload(NamedTuple):
+    picture: Tensor  # [1, H, W] in [0, 1], light ink on black as the datasets have it
+    notes: tuple[str, ...]  # what was changed to make it fit, in sentences
+
+
+def read_picture(content: bytes, side: int, box: int | None) -> Upload:
+    """Turn the bytes of an image file into a grey square picture of `side` pixels.
+
+    Dark ink on light paper is inverted. With `box`, what is drawn is cut out, scaled into that many pixels
+    and centred by its centre of mass, as MNIST's makers did (LeCun et al. 1998); without, the whole picture
+    is used. Raises InvalidInput for anything that is no still picture, too large, or blank.
+    """
+    grey, notes = _read_grey(content)
+    border = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if border.median() > 0.5:
+        grey = 1 - grey
+        notes.append("It has light paper, so it was inverted: the model knows light shapes on black.")
+    if grey.max() < INK:
+        raise InvalidInput("The picture is blank; draw or choose one with a clear shape on a plain ground.")
+    picture = _centred(grey, side, box) if box else _squared(grey, side)
+    return Upload(picture.clamp(0, 1)[None], tuple(notes))
+
+
+def _read_grey(content: bytes) -> tuple[Tensor, list[str]]:
+    """The pixels [H, W] in [0, 1], and what had to be done for that."""
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes next
+            image: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.width * image.height > MOST_PIXELS:
+            raise InvalidInput(
+                f"The picture has {image.width * image.height / 1e6:.0f} megapixels; at most "
+                f"{MOST_PIXELS // 1_000_000} are read. Scale it down first."
+            )
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise InvalidInput(f"The file has {frames} frames; choose a still picture.")
+        if image.mode.startswith("I") or image.mode == "F":
+            notes.append("Its grey levels (more than 8 bits) were scaled from darkest to lightest.")
+            values = torch.from_numpy(np.asarray(image, dtype=np.float32))
+            low, high = values.aminmax()
+            return (values - low) / (high - low).clamp_min(1), notes
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            notes.append("Its transparent parts were taken for white paper.")
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        grey = image.convert("L")
+    except InvalidInput:
+        raise
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise InvalidInput(
+            "The file is no picture that can be read (or it is damaged); choose a PNG, JPEG or WebP."
+        ) from error
+    pixels = torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).view(grey.height, grey.width)
+    return pixels.float() / 255, notes
+
+
+def _squared(grey: Tensor, side: int) -> Tensor:
+    """All of [H, W], its longer side scaled to `side`, on black [side, side]."""
+    longer = max(grey.shape)
+    height, width = (max(1, round(length * side / longer)) for length in grey.shape)
+    square = grey.new_zeros(side, side)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = adaptive_avg_pool2d(grey[None], (height, width))[0]
+    return square
+
+
+def _centred(grey: Tensor, side: int, box: int) -> Tensor:
+    """What is drawn in [H, W], scaled into box x box, its centre of mass in the middle of [side, side]."""
+    rows, columns = (grey > INK).any(1).nonzero(), (grey > INK).any(0).nonzero()
+    ink = grey[rows[0, 0] : rows[-1, 0] + 1, columns[0, 0] : columns[-1, 0] + 1]
+    scale = box / max(ink.shape)
+    size = (max(1, round(ink.shape[0] * scale)), max(1, round(ink.shape[1] * scale)))
+    if scale < 1:
+        small = adaptive_avg_pool2d(ink[None], size)[0]
+    else:
+        small = interpolate(ink[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+    small = small / small.max()
+    across = torch.arange(size[1]) + 0.5
+    down = torch.arange(size[0]) + 0.5
+    top = round(side / 2 - float((small.sum(1) * down).sum() / small.sum()))
+    left = round(side / 2 - float((small.sum(0) * across).sum() / small.sum()))
+    top, left = min(max(top, 0), side - size[0]), min(max(left, 0), side - size[1])
+    placed = grey.new_zeros(side, side)
+    placed[top : top + size[0], left : left + size[1]] = small
+    return placed
