@@ -8,30 +8,27 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from ui.cache import (
-    ModelCard,
-    decoded_draws,
-    decoder_pack,
-    encoded,
-    families,
-    points_pack,
-    scores_over_seeds,
-)
-from ui.controls import choose, index_from_link, pick_model, to_link, vector_from_link
+from ui.cache import ModelCard, decoded_draws, decoder_pack, encoded, families, points_pack, scores_over_seeds
+from ui.controls import choose, index_from_link, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
-from ui.frame import held_out_words, honesty
+from ui.frame import closing, held_out_words, honesty, opening
 from ui.latent_map import Pane, latent_map, ship
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
+from ui.sheet.axes import minus
 from vae_core.latent.browser import pack_id
 from vae_core.latent.pictures import png
+from vae_core.latent.priors import fit_gaussian
 from vae_core.metrics import METRICS
+from vae_core.metrics.completeness import completeness
+from vae_core.metrics.completeness import scores as completeness_scores
+from vae_core.metrics.continuity import continuity, uneven
 
 MAP = "planes"  # key of the two planes
-SIDE = 6  # pictures along one side of the sheet of samples
+SIDE = 8  # pictures along one side of the sheet of samples
 MOST_SEEDS = 1_000_000
-UNDECIDED, GUESSES = "not yet", ("autoencoder", "VAE", "no difference")
-RINGS = {"vae": "the prior", "autoencoder": "a Gaussian fitted to the codes, for an autoencoder has no prior"}
+UNDECIDED, GUESSES = "not yet", ("autoencoder", "VAE", "neither")
+RINGS = {"vae": "the prior", "autoencoder": "the Gaussian fitted to its codes, for it has no prior"}
 
 
 class Score(NamedTuple):
@@ -81,8 +78,9 @@ def pick() -> tuple[list[ModelCard], ModelCard, ModelCard]:
         )
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        family = groups[choose("Data and latents", list(groups), key="data")]
-        vae = pick_model([card for card in family if card.role == "vae"], label="The VAE, trained at")
+        family = groups[choose("Data and latents", list(groups), key="data", style="select")]
+        variants = {card.variant: card for card in family if card.role == "vae"}
+        vae = variants[choose("The VAE, trained at", list(variants), key="model", default="beta 1", style="slider")]
     return family, next(card for card in family if card.role == "autoencoder"), vae
 
 
@@ -122,30 +120,31 @@ def show_planes(cards: Sequence[ModelCard]) -> None:
 @st.fragment
 def show_samples(cards: Sequence[ModelCard]) -> None:
     st.subheader("And what does chance draw?", anchor=False)
-    seed = index_from_link("seed", MOST_SEEDS, 0)
+    seed = index_from_link("seed", MOST_SEEDS, 0, "draw")
     sheets = []
     for card in cards:
         made = decoded_draws(card.name, seed, 1.0, SIDE)
-        texts = [f"z = ({', '.join(f'{value:.2f}' for value in code)})" for code in made.codes.tolist()]
+        texts = [minus(f"z = ({', '.join(f'{value:.2f}' for value in code)})") for code in made.codes.tolist()]
         sheets.append(Sheet(card.title, ROLE_COLOURS[card.role], png(made.sheet), texts))
     sheet_view(sheets, SIDE, key="samples")
-    st.button("Draw again", on_click=lambda: to_link("seed", (seed + 1) % MOST_SEEDS))
+    st.button("New samples", on_click=lambda: to_link("seed", (seed + 1) % MOST_SEEDS))
     st.caption(
-        f"{SIDE * SIDE} codes each: the VAE's from its prior, the autoencoder's from the Gaussian fitted to its codes of "
-        "all held-out images, because it has no prior."
+        f"{SIDE * SIDE} codes each: the VAE's from its prior, the autoencoder's from the Gaussian fitted to its codes "
+        "of all held-out images, because it has no prior."
     )
 
 
 def verdict(autoencoder: ModelCard, vae: ModelCard) -> str:
     """Which of the two is ahead on which score; a lead within twice its standard error counts as none."""
-    ahead: dict[str, list[str]] = {"autoencoder": [], "VAE": [], "no difference": []}
+    vae_leads, autoencoder_leads = f"The VAE with β = {vae.beta:g} is ahead on", "The autoencoder is ahead on"
+    ahead: dict[str, list[str]] = {vae_leads: [], autoencoder_leads: [], "Neither is ahead on": []}
     for score in CONTINUITY + COMPLETENESS:
         a, v = score.of(autoencoder), score.of(vae)
         lead = (v["mean"] - a["mean"]) * (1 if score.better == "higher" else -1)
         error = math.hypot(a["standard_error"], v["standard_error"])
-        who = "no difference" if abs(lead) <= 2 * error else "VAE" if lead > 0 else "autoencoder"
+        who = "Neither is ahead on" if abs(lead) <= 2 * error else vae_leads if lead > 0 else autoencoder_leads
         ahead[who].append(score.title.lower())
-    return "; ".join(f"**{who}**: {', '.join(titles)}" for who, titles in ahead.items() if titles)
+    return " ".join(f"**{who}** {', '.join(titles)}." for who, titles in ahead.items() if titles)
 
 
 def show_scores(family: Sequence[ModelCard], chosen: Sequence[ModelCard], which: Sequence[Score]) -> None:
@@ -173,15 +172,15 @@ def show_seeds(family: str) -> None:
         return
     st.subheader("Would another training run say the same?", anchor=False)
     rows = []
-    for variant, values in found.items():
-        row = {"model": variant}
-        for score in CONTINUITY + COMPLETENESS:
+    for score in CONTINUITY + COMPLETENESS:
+        row = {"score": f"{score.title}, {score.better} is better"}
+        for variant, values in found.items():
             if series := values.get(score.number) or values.get(f"{score.metric}_{score.number}"):
-                row[f"{score.title}, {score.better} is better"] = f"{min(series):.3f} to {max(series):.3f}"
-                row["seeds"] = str(len(series))
+                row[variant] = f"{min(series):.3f} to {max(series):.3f}"
         rows.append(row)
     st.table(rows)
-    st.caption("The smallest and the largest score over the seeds.")
+    seeds = max(len(series) for values in found.values() for series in values.values())
+    st.caption(f"The smallest and the largest score of {seeds} models, trained from different seeds.")
 
 
 def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, vae: ModelCard, guess: str) -> None:
@@ -191,11 +190,8 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
         names = " and ".join(card.name for card in (autoencoder, vae) if card not in measured)
         st.error(f"{names} has no scores. Measure it: `python -m vae_core evaluate NAME --write`.")
         return
-    said = "You did not choose." if guess == UNDECIDED else f"You said: {guess}."
-    st.markdown(
-        f"{said} Ahead of the other beyond chance, {autoencoder.title} and {vae.title} compared: "
-        f"{verdict(autoencoder, vae)}."
-    )
+    said = "" if guess == UNDECIDED else f"You expected: {guess}. "
+    st.markdown(said + verdict(autoencoder, vae))
     about = autoencoder.metrics["continuity"]
     st.subheader("Continuity: near codes, near pictures", anchor=False)
     st.markdown(DEFINITIONS["continuity"])
@@ -224,32 +220,36 @@ share of its pictures to which our classifier gives less than 0.9 for every clas
 The notion is that of Rocca and Rocca (2019), who give no number; both numbers are ours.
 """,
     "completeness": """
-Codes are drawn by chance and decoded; the classifier's last layer then places pictures and held-out images in one
-space. **Precision** is the share of the pictures that lie as close to some image as its third neighbour does
-(Kynkäänniemi et al. 2019). **Density** counts how many images have them that close (fifth neighbour; 1 is what the data
-scores), and **coverage** is the share of the images that have a picture that close (both Naeem et al. 2020).
+Codes are drawn by chance and decoded; the classifier's last hidden layer then places pictures and held-out images in
+one space. **Precision** is the share of the pictures that lie no farther from some image than that image's third
+neighbour does (Kynkäänniemi et al. 2019). **Density** counts for how many images that is so, with the fifth neighbour;
+the data themselves score 1. **Coverage** is the share of the images that have such a picture (both Naeem et al. 2020).
 """,
 }
 SEEN = """
-- **An autoencoder is asked for one thing:** that its own codes decode well. Nothing is asked of the places between them,
-  so its codes lie as far apart as they like, and a step may cross from one picture to another at once.
-- **The VAE's noise makes neighbours share a picture,** for every image must decode from anywhere in its posterior; and the
-  KL draws all posteriors to one prior, which leaves few holes. Watch both along the β: too little KL is nearly an
+- **An autoencoder is asked for one thing:** that its own codes decode well. Nothing is asked of the places between
+  them, so its codes lie as far apart as they like, and a step may cross from one picture to another at once.
+- **The VAE's noise makes neighbours share a picture,** for every image must decode from anywhere in its posterior; and
+  the KL draws all posteriors to one prior, which leaves few holes. Watch both along the β: too little KL is nearly an
   autoencoder, too much makes every picture the same blur, which is even, but says nothing.
 - **A score is not the property.** A blend of pixels would be perfectly even. A classifier may be sure of nonsense. A
-  model that draws one good digit again and again has a high precision and a low coverage. So read them together, and
-  where the autoencoder is ahead, look at the planes again and say why.
+  model that draws one good digit again and again has a high precision and a low coverage; a precision above the data's
+  own means just that: the pictures crowd where the data are dense. So read the scores together, and where the
+  autoencoder is ahead, look at the planes again and say why.
 """
 LECTURE = """
 Chapter 6.5 asks whether an autoencoder can serve as a generative model; chapters 7.3 to 7.8 make the latent space
 continuous and complete by choosing a prior and paying for the distance to it.
 """
 
-opening(
-    "Which latent space keeps a picture meaningful everywhere?",
-    "Move over either plane: both decode the same place. Make up your mind, and only then look at the scores.",
-)
-family, autoencoder, vae = pick()
+words, controls = st.columns([4, 3], gap="medium", vertical_alignment="bottom")
+with words:
+    opening(
+        "Which plane is meaningful everywhere?",
+        "Move over either plane: both show the same place. Decide first, then look at the scores.",
+    )
+with controls:
+    family, autoencoder, vae = pick()
 show_planes((autoencoder, vae))
 show_samples((autoencoder, vae))
 st.subheader("Now decide", anchor=False)

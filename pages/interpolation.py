@@ -13,7 +13,6 @@ from ui.cache import Film, ModelCard
 from ui.figures import PLOT, opinion_lines, step_lines
 from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS
-from ui.pictures import crisp
 from ui.scrubbers import Strip, corner_grid, path_view
 from vae_core.data import DATASETS
 from vae_core.errors import InvalidInput
@@ -27,11 +26,12 @@ ENDS = ("A", "B", "C", "D")
 SECOND_VAE = "#9b59d0"  # when two VAEs are compared
 FILM_SIDE = 160  # pixels; a frame of the saved film is at least as wide
 
-# The held-out images that a page opens with; MNIST's first pair shows the difference well, most pairs less so.
+# The held-out images that a page opens with; the first pairs of digits and of clothes show the
+# difference well, most pairs less so.
 START = {
     "mnist": (4905, 4885, 3, 2),
-    "fashion_mnist": (0, 1, 2, 3),
-    "sprites": (0, 1, 2, 3),
+    "fashion_mnist": (4303, 2285, 1, 2),
+    "sprites": (8234, 454, 8712, 7537),
 }
 
 
@@ -64,10 +64,11 @@ def pick_image(end: str, dataset: str, start: int) -> int:
     names = DATASETS[dataset].class_names
     st.session_state[f"class {key}"] = names[int(source.labels[image])]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.image(crisp(source.images(torch.tensor([image])), 1, 84), width=84)
-        with st.container(width=96):
+        pixels = to_bytes(source.images(torch.tensor([image])))[0]
+        st.image(enlarge(pixels, 224 // pixels.shape[-1])[0].numpy(), width=112)
+        with st.container(width="stretch", gap="xsmall"):
             st.selectbox(end, names, key=f"class {key}", on_change=other_class, args=(key, dataset))
-        st.button("Another", key=f"another {key}", on_click=another, args=(key, dataset, image))
+            st.button("Another", key=f"another {key}", on_click=another, args=(key, dataset, image), width="stretch")
     return image
 
 
@@ -80,15 +81,19 @@ def pick_images(dataset: str, count: int) -> list[int]:
     return [pick_image(end, dataset, START[dataset][i]) for i, end in enumerate(ENDS[:count])]
 
 
-def pick_models() -> tuple[ModelCard, ModelCard | None]:
-    """A VAE, and beside it the autoencoder, or another VAE where there is none."""
+def pick_models(beside: bool) -> tuple[ModelCard, ModelCard | None]:
+    """A model, and on a path beside it the autoencoder, or another VAE where there is none."""
     groups = cache.families()
+    if not groups:
+        raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
     cards = groups[controls.choose("Data and latents", list(groups), key="data", style="select")]
     variants = {card.variant: card for card in cards}
     first = variants[controls.choose("Model", list(variants), key="model", default="beta 1", style="select")]
+    if not beside:
+        return first, None
     others = [card.variant for card in cards if card != first]
-    beside = "autoencoder" if "autoencoder" in others else next(iter(others[::-1]), controls.NOTHING)
-    return first, controls.pick_second_model(cards, first, default=beside)
+    start = "autoencoder" if "autoencoder" in others else next(iter(others[::-1]), controls.NOTHING)
+    return first, controls.pick_second_model(cards, first, default=start)
 
 
 def to_show(first: ModelCard, second: ModelCard | None) -> list[Shown]:
@@ -151,7 +156,9 @@ def charts(shown: Sequence[Shown], films: Sequence[Film], dataset: str, t: float
     with right:
         st.subheader("What does a classifier see?", anchor=False)
         legend(shown, [f"{float((film.confidence < THRESHOLD).double().mean()):.0%}" for film in films])
-        st.caption(f"The number: the share of the path that is no class with confidence (probability below {THRESHOLD}).")
+        st.caption(
+            f"The number: the share of the path that is no class with confidence (probability below {THRESHOLD})."
+        )
         figure = opinion_lines(
             titles,
             [film.confidence.numpy() for film in films],
@@ -164,63 +171,107 @@ def charts(shown: Sequence[Shown], films: Sequence[Film], dataset: str, t: float
         st.plotly_chart(figure, config=PLOT, key="opinion")
 
 
-def show_way(left: st.delta_generator.DeltaGenerator, first: ModelCard, second: ModelCard | None, right: st.delta_generator.DeltaGenerator) -> None:
-    dataset = first.dataset
-    with right:
-        a, b = pick_images(dataset, 2)
-        path = controls.choose("Path", list(PATHS), key="path")
+def keep_t() -> None:
+    """A hand let go on the path: put the place into the link."""
+    controls.to_link("t", [st.session_state["way"]["release"]["at"]])
+
+
+def keep_at() -> None:
+    """A hand let go in the square: put the place into the link."""
+    controls.to_link("at", st.session_state["corners"]["release"]["at"])
+
+
+def show_way(first: ModelCard, second: ModelCard | None, images: Sequence[int], path: str) -> tuple[list[Shown], float]:
+    """The strips under one slider; returns what is shown and where on the path the hand let go."""
+    shown = to_show(first, second)
+    (start,) = controls.vector_from_link("t", 1, bound=1) or [0.5]
+    view = strips(shown, first.dataset, *images)
+    return shown, path_view(view, key="way", t=start, path=path, hint="", on_release=keep_t)
+
+
+def show_corners(card: ModelCard, images: Sequence[int]) -> None:
+    """The square of mixtures of four codes."""
+    labels, names = cache.held_out(card.dataset).labels, DATASETS[card.dataset].class_names
+    codes = [cache.code_of(card.name, image) for image in images]
+    at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
+    titles = [f"{end}: {names[int(labels[image])]}" for end, image in zip(ENDS, images, strict=True)]
+    decoder = shipped(card, "decoder 0")
+    corner_grid(decoder, codes, key="corners", at=(at[0], at[1]), names=titles, hint="", on_release=keep_at)
 
 
 @st.fragment
 def explore() -> None:
     """The whole page but its closing; only this part runs again when a control changes or a hand lets go."""
+    try:
+        show()
+    except InvalidInput as error:
+        st.error(str(error))
+
+
+def show() -> None:
+    """Controls, the view, the charts."""
     head = st.container()
     left, right = st.columns([3, 1], gap="medium")
-    below = st.container()
     with right:
         ends = st.container()
-        mode = controls.choose("Walk", (WAY, CORNERS), key="walk")
-        path = controls.choose("Path", list(PATHS), key="path") if mode == WAY else "straight"
-        first, second = pick_models()
+        walk = controls.choose("Walk", (WAY, CORNERS), key="walk")
+        path = controls.choose("Path", list(PATHS), key="path") if walk == WAY else "straight"
+        first, second = pick_models(beside=walk == WAY)
         with ends:
-            images = pick_images(first.dataset, 2 if mode == WAY else 4)
+            images = pick_images(first.dataset, 2 if walk == WAY else 4)
     with head:
         frame.opening(
             "What lies on the way from one picture to another?",
-            "Drag along the strips. Which film changes evenly, which one jumps, and which one shows what is no picture?"
-            if mode == WAY
-            else "Move over the square: every picture in it is a mixture of the codes in its four corners.",
+            "Drag along the strips. Which film changes evenly, which one jumps, which one shows what is no picture?"
+            if walk == WAY
+            else "Move over the square, click to keep a place: every picture is a mixture of the codes in the corners.",
         )
-    dataset = first.dataset
-    if mode == CORNERS:
+    numbers = ", ".join(map(str, images[:-1])) + f" and {images[-1]}"
+    held_out = f"Images {numbers} of 10,000 held-out images of {DATASETS[first.dataset].title}"
+    if walk == CORNERS:
         with left:
-            codes = [cache.code_of(first.name, image) for image in images]
-            at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
-            names = [f"{end}: {DATASETS[dataset].class_names[int(cache.held_out(dataset).labels[image])]}" for end, image in zip(ENDS, images, strict=True)]
-            decoder = shipped(first, "decoder 0")
-            kept = corner_grid(decoder, codes, key="corners", at=(at[0], at[1]), names=names)
-            if list(kept) != at:
-                controls.to_link("at", kept)
-            frame.honesty([first], f"Four of 10,000 held-out images of {DATASETS[dataset].title} as corners.")
+            show_corners(first, images)
+        frame.honesty([first], f"{held_out} in the corners, 9 x 9 mixtures.")
         return
-    a, b = images
-    shown = to_show(first, second)
     with left:
-        (start,) = controls.vector_from_link("t", 1, bound=1) or [0.5]
-        t = path_view(strips(shown, dataset, a, b), key="way", t=start, path=path, hint="")
-        if t != start:
-            controls.to_link("t", [t])
-    with below:
-        films = [cache.film(dataset, one.card.name if one.card else None, a, b, path, STEPS + 1) for one in shown]
-        charts(shown, films, dataset, t)
-        frame.honesty([one.card for one in shown if one.card], f"Images {a} and {b} of 10,000 held-out images of {DATASETS[dataset].title}; {STEPS} steps.")
+        shown, t = show_way(first, second, images, path)
+    films = [cache.film(first.dataset, one.card.name if one.card else None, *images, path, STEPS + 1) for one in shown]
     with right:
-        st.download_button("Save as GIF", lambda: film_file(films), "interpolation.gif", "image/gif", key="gif", on_click="ignore")
+        name = "-to-".join(map(str, images))
+        st.download_button(
+            "Save as GIF", lambda: film_file(films), f"{name}.gif", "image/gif", key="gif", on_click="ignore"
+        )
+    if images[0] == images[1]:
+        st.info("A and B are the same picture, so nothing changes on the way. Press Another at A or at B.")
+    else:
+        charts(shown, films, first.dataset, t)
+    judge = cache.classifier(first.dataset).name
+    cards = [one.card for one in shown if one.card]
+    frame.honesty(cards, f"{held_out}, {STEPS} steps between them; judged by {judge}, trained on the training images.")
 
 
-try:
-    explore()
-except InvalidInput as error:
-    st.error(str(error))
-    st.stop()
-frame.closing("", [], "")
+explore()
+frame.closing(
+    """
+- **Pixels.** The blend fades one picture out and the other in. It is perfectly even and passes through no picture of
+  anything: two at once. The classifier is often sure of it all the same, so its opinion alone is not enough.
+- **The VAE** walks through pictures. Where the path crosses from one class to the next there is a short stretch that
+  is neither, and the change stays even: the KL term has packed the codes closely, so equal steps make about equal
+  changes.
+- **The autoencoder** was never asked what lies between its codes. It may stand still and then jump: the high peak in
+  the curve of changes. Some of its paths cross blurred pictures of nothing, others happen to look fine.
+
+The first pair was picked because it shows the difference; press *Another* a few times before you believe it. Over
+many pairs it is the jumps that tell the two models apart; the share without a class is much the same. Both
+numbers, for every model and with their spread, stand on the page *Continuity and completeness*.
+""",
+    [straight, spherical, blend, step_sizes, uneven, corners_grid, gif],
+    """
+**6.5 Autoencoders as generative models**: nothing makes the latent space of an autoencoder continuous.
+**7.6 to 7.8**: the KL term of the ELBO closes the gaps. **7.9 Results**: what lies in the latent space of a VAE.
+
+A path is $z(t) = (1 - t)\\,z_A + t\\,z_B$, with $z_A$ and $z_B$ the codes of the two pictures and $t$ from 0 to 1;
+the spherical one turns from the direction of $z_A$ to that of $z_B$ about the origin, as far from it as the ends are.
+The size of a step is $\\lVert x_{i+1} - x_i \\rVert_2$ over all pixels of two neighbouring decoded pictures.
+""",
+)

@@ -11,7 +11,9 @@ from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
 from ui.sheet.axes import minus, plane_axis
 from vae_core.errors import InvalidInput
+from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
 from vae_core.latent.pictures import png, side_by_side
+from vae_core.latent.priors import Gaussian, fit_gaussian
 
 PLANE, DRAWS = "plane", "random draws"
 SPACINGS = ("linear", "prior quantiles")
@@ -44,6 +46,8 @@ def pick_axes(card: ModelCard) -> tuple[int, int]:
 
 def same_ranks(card: ModelCard, first: ModelCard, axes: tuple[int, int]) -> tuple[int, int]:
     """The axes of a second model: its latents of the same ranks by KL, for their numbers mean nothing together."""
+    if card.latent == 2:
+        return axes
     ranks, order = kl_order(first), kl_order(card)
     return order[ranks.index(axes[0])], order[ranks.index(axes[1])]
 
@@ -54,8 +58,8 @@ def plane(card: ModelCard, axes: tuple[int, int], spacing: str, reach: float, n:
     across, up = (
         plane_axis(latent, spacing, n, reach, float(source.mean[latent]), float(source.std[latent])) for latent in axes
     )
-    names = ("z1", "z2") if card.latent == 2 else (across.name, up.name)
-    texts = [minus(f"{names[0]} = {a:.2f}, {names[1]} = {b:.2f}") for a, b in decoded.codes[:, list(axes)].tolist()]
+    one, two = (f"z{latent + 1}" for latent in axes)
+    texts = [minus(f"{one} = {a:.2f}, {two} = {b:.2f}") for a, b in decoded.codes[:, list(axes)].tolist()]
     return Sheet(card.title, ROLE_COLOURS[card.role], png(decoded.sheet), texts, across, up), decoded.sheet
 
 
@@ -66,6 +70,11 @@ def draws(card: ModelCard, seed: int, temperature: float, n: int) -> tuple[Sheet
     return Sheet(card.title, ROLE_COLOURS[card.role], png(decoded.sheet), texts), decoded.sheet
 
 
+def keep_at() -> None:
+    """A picture was clicked: put its place into the link."""
+    controls.to_link("at", st.session_state["sheet"]["release"]["at"])
+
+
 def origin(cards: list[ModelCard], mode: str) -> str:
     """Where the codes on the screen come from, in words."""
     words = []
@@ -73,34 +82,50 @@ def origin(cards: list[ModelCard], mode: str) -> str:
         words.append("Codes of a VAE: the prior, a standard normal.")
     if any(card.beta is None for card in cards):
         place = "drawn from the Gaussian" if mode == DRAWS else "centred and scaled as the Gaussian"
-        words.append(f"An autoencoder has no prior: its codes are {place} fitted to its codes of 10,000 held-out images.")
+        words.append(
+            f"An autoencoder has no prior: its codes are {place} fitted to its codes of 10,000 held-out images."
+        )
+    if mode == PLANE and cards[0].latent > 2:
+        words.append(f"The other {cards[0].latent - 2} latents stay at 0.")
+        if len(cards) > 1:
+            words.append("The second model shows its own latents of the same ranks by KL.")
     return " ".join(words)
 
 
 @st.fragment
 def explore() -> None:
     """The whole page but its closing: every control decodes anew, and only this part runs again."""
+    try:
+        show()
+    except InvalidInput as error:
+        st.error(str(error))
+
+
+def show() -> None:
+    """Controls, the sheets, where their codes come from."""
     head = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with right:
         mode = controls.choose("Decode", (PLANE, DRAWS), key="codes")
         groups = cache.families()
+        if not groups:
+            raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
         cards = groups[controls.choose("Data and latents", list(groups), key="data", style="select")]
         variants = {card.variant: card for card in cards}
         first = variants[controls.choose("Model", list(variants), key="model", default="beta 1", style="select")]
         second = controls.pick_second_model(cards, first)
         shown = [card for card in (first, second) if card]
+        axes = pick_axes(first) if mode == PLANE else (0, 1)
         most = 30 if first.dataset != "sprites" else 15
         n = int(controls.number("Pictures on a side", 5, most, min(20, most), 1, key="n"))
         if mode == PLANE:
             spacing = controls.choose("Spacing", SPACINGS, key="spacing")
             reach = controls.number("Range, standard deviations", 0.5, 5.0, 3.0, 0.5, key="range")
-            axes = pick_axes(first)
             pairs = [(card, axes if card is first else same_ranks(card, first, axes)) for card in shown]
             made = [plane(card, pair, spacing, reach, n) for card, pair in pairs]
         else:
             temperature = controls.number("Temperature", 0.0, 2.0, 1.0, 0.05, key="temperature")
-            seed = controls.index_from_link("seed", MOST_SEEDS, 0)
+            seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
             if st.button("Draw again", key="again"):
                 seed = (seed + 1) % MOST_SEEDS
                 controls.to_link("seed", seed)
@@ -118,7 +143,7 @@ def explore() -> None:
             frame.opening(
                 "What does the whole plane decode to?",
                 "Each small picture is the decoder's answer to one code. Point at one to see it large; "
-                "then put the autoencoder beside it.",
+                f"then put {'another beta' if first.latent > 2 else 'the autoencoder'} beside it.",
             )
         else:
             frame.opening(
@@ -128,19 +153,31 @@ def explore() -> None:
             )
     with left:
         at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
-        kept = sheet_view([sheet for sheet, _ in made], n, key="sheet", at=(at[0], at[1]))
-        if list(kept) != at:
-            controls.to_link("at", kept)
-        frame.honesty(shown, f"{n * n} decoded codes each, no image shown to the encoder. {origin(shown, mode)}")
+        sheet_view([sheet for sheet, _ in made], n, key="sheet", at=(at[0], at[1]), on_release=keep_at)
+        frame.honesty(shown, f"{n * n} codes decoded{' by each' * (len(shown) > 1)}, none of them from an image. {origin(shown, mode)}")
 
 
-try:
-    explore()
-except InvalidInput as error:
-    st.error(str(error))
-    st.stop()
+explore()
 frame.closing(
-    "",
-    [],
-    "",
+    """
+- **Continuous.** On the VAE's plane neighbours resemble each other: one digit turns into the next through pictures
+  that are a little of both. Between two of them there is no edge.
+- **Complete.** Most codes within two standard deviations give something readable, and that is where the prior puts
+  its mass. With *prior quantiles* each picture stands for the same share of it, so the sheet is a fair sample laid out
+  in order; *linear* spacing gives the rare corners as much paper as the centre.
+- **The autoencoder** chose its own scale (look at its axes) and its own shape. What it decodes between its codes is
+  nobody's promise, yet with only two latents much of it is readable too. Point at the same place in both, and count
+  the smeared pictures before you decide; the scores stand on the page *Continuity and completeness*.
+- **Temperature** multiplies the standard deviation of the draws. Towards 0 all of them become the one picture in the
+  middle of the plane; far above 1 they come from its rim, where few kinds of picture live.
+""",
+    [linear_grid, prior_quantile_grid, embed, Gaussian.sample, fit_gaussian, tile, png],
+    """
+**6.5 Autoencoders as generative models** asks what a decoder makes of a code that no image was encoded to.
+**7.4 Latent variable models**: to generate, draw $z \\sim p(z) = \\mathcal{N}(0, I)$ and decode it, where $z$ is the
+code, $p(z)$ the prior and $I$ the identity matrix. **7.9 Results** shows such a plane, and such draws.
+
+Prior quantiles are $z_i = \\Phi^{-1}((i - \\tfrac{1}{2})/n)$ for the whole prior: $\\Phi$ is the cumulative
+distribution of the standard normal, $n$ the number of pictures on a side.
+""",
 )

@@ -26,8 +26,8 @@ from vae_core.metrics.active_latents import THRESHOLD
 from vae_core.metrics.mig import mig_of
 
 PREFERRED = ("Sprites 10-D", "MNIST 10-D")  # the first one that is there opens the page
-IMAGE, MEAN = "held-out image", "prior mean"
-BASE_HELP = "Where the latents rest while one of them moves: at the code of a held-out image, or at zero."
+IMAGE, MEAN = "image", "prior mean"
+BASE_HELP = "Where the latents rest while one of them moves: the code of a held-out image, or the prior's mean, zero."
 COLOUR = ROLE_COLOURS["vae"]
 VIEW = "rows"  # key of the traversals in the browser
 BASES = ("z", "z2")  # in the link: what a hand has made of the base code, pane by pane
@@ -65,11 +65,14 @@ def home_of(card: ModelCard, image: int | None) -> list[float]:
 
 def base_of(number: int, card: ModelCard, image: int | None) -> list[float]:
     """The base code of a pane: what the link says, until another model or image is chosen."""
+    key, home = BASES[number], home_of(card, image)
     place, shown = (card.name, image), f"traversed {number}"
-    if st.session_state.setdefault(shown, place) != place:
-        st.session_state[shown] = place
-        to_link(BASES[number], None)
-    return vector_from_link(BASES[number], card.latent) or home_of(card, image)
+    base = vector_from_link(key, card.latent)
+    if base == home or st.session_state.setdefault(shown, place) != place:
+        base = None
+        to_link(key, None)
+    st.session_state[shown] = place
+    return base or home
 
 
 def order_of(card: ModelCard) -> list[int]:
@@ -112,7 +115,7 @@ def show_rows(cards: Sequence[ModelCard], image: int | None) -> None:
         for number, (card, pack) in enumerate(zip(cards, packs, strict=True))
     ]
     with st.container(key="figure"):
-        traversal_view(panes, key=VIEW, steps=11 if len(panes) == 1 else 9, on_release=keep_base)
+        traversal_view(panes, key=VIEW, steps=11 if len(cards) == 1 else 9, on_release=keep_base)
         honesty(cards, shown_words(cards[0], image))
 
 

@@ -22,8 +22,8 @@ def runs(path: str | None) -> bool:
 
 
 def find() -> str | None:
-    """The path of a Chromium on this machine: the system's, else Playwright's; None where there is neither."""
-    for name in NAMES:
+    """The path of a Chromium: what CHROMIUM names, else the system's, else Playwright's; None where there is none."""
+    for name in filter(None, (os.environ.get("CHROMIUM"), *NAMES)):
         if runs(path := shutil.which(name)):
             return path
     from playwright.sync_api import sync_playwright

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 from torch import Tensor
 
+from benchmarks import harness
 from tests import chromium
 from vae_core.data.base import StoredImages
 
@@ -31,11 +33,21 @@ def seeded() -> None:
 
 
 @pytest.fixture(scope="session")
-def browser_path() -> str:
-    """A Chromium; where there is none the browser tests fail, for a skipped test proves nothing."""
+def app() -> Iterator[str]:
+    """The address of the app, running in a process of its own."""
+    with harness.served(harness.APP) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; where there is none the browser tests fail, for a skipped test proves nothing."""
     path = chromium.find()
     assert path is not None, "no Chromium on this machine; `make browser` installs one"
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHROMIUM", path)
+        with harness.chromium() as running:
+            yield running
 
 
 def blobs(count: int, image: tuple[int, int, int], classes: int = 3) -> tuple[Tensor, Tensor]:

@@ -250,7 +250,8 @@ def film(dataset: str, name: str | None, a: int, b: int, path: str, points: int)
     judge = classifier(dataset).model
     with torch.inference_mode():
         if name is None:
-            frames = blend(*held_out(dataset).images(torch.tensor([a, b])), points)
+            start, end = held_out(dataset).images(torch.tensor([a, b]))
+            frames = blend(start, end, points)
         else:
             codes = PATHS[path](torch.tensor(code_of(name, a)), torch.tensor(code_of(name, b)), points)
             frames = checkpoint(name).model.decode(codes)  # type: ignore[operator]

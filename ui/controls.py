@@ -33,6 +33,8 @@ def choose(
     """One of several options, kept in the link under `key`; the options are what the screen and the link show."""
     start = default if default in options else options[0]
     _refuse_unknown(key, label, options, start)
+    if st.session_state.get(key, start) not in options:
+        del st.session_state[key]  # chosen when there were other options: start again, in the link as well
     if style == "select":
         return st.selectbox(label, options, index=list(options).index(start), key=key, help=help, bind="query-params")
     if style == "slider":
@@ -82,14 +84,16 @@ def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] |
     return None
 
 
-def index_from_link(key: str, count: int, start: int) -> int:
-    """The number of a held-out image that a page itself put into the link."""
+def index_from_link(key: str, count: int, start: int, what: str = "image") -> int:
+    """The number of a held-out image, or of something else, that a page itself put into the link."""
     arrived = st.query_params.get(key)
     if arrived is None:
         return start
     if arrived.isdecimal() and len(arrived) < 12 and int(arrived) < count:
         return int(arrived)
-    st.warning(f"The link asks for image {arrived[:60]!r}; there are 0 to {count - 1}. Image {start} is shown.")
+    st.warning(
+        f"The link asks for {what} {arrived[:60]!r}; there are 0 to {count - 1}. {what.capitalize()} {start} is shown."
+    )
     del st.query_params[key]
     return start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -155,7 +156,8 @@ def scores(
                 hovertemplate=f"{name}: {mean:.3f} ± {spread:.3f}<extra></extra>",
                 showlegend=False,
             )
-    plain(figure, height=88 + 38 * len(names), x=x)
+    plain(figure, height=112 + 38 * len(names), x=x)
+    figure.update_layout(margin={"t": 52})  # so that a label stands below the tool bar
     if of_data is not None:
         figure.add_vline(x=of_data, line={"dash": "dash", "width": 2, "color": INACTIVE})
         place = {"x": of_data, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "auto"}
@@ -199,7 +201,7 @@ def step_lines(names: Sequence[str], changes: Sequence[np.ndarray], colours: Seq
             hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
         )
     plain(figure, height=360, x="position on the path, t", y="change per step, L2 of the pixels")
-    figure.add_vline(x=t, line={"color": INACTIVE, "width": 1.5})
+    mark_position(figure, t)
     figure.update_xaxes(range=[0, 1], fixedrange=True, showgrid=False)
     figure.update_yaxes(rangemode="tozero", fixedrange=True)
     figure.update_layout(showlegend=False, hovermode="x")
@@ -237,9 +239,10 @@ def opinion_lines(
                 orientation="h",
                 yaxis="y2",
                 width=0.72,
-                text=[classes[label] if label >= 0 and width > 0.045 * len(classes[label]) else ""],
+                text=[classes[label] if label >= 0 and width > 0.03 * len(classes[label]) else ""],
                 textposition="inside",
                 insidetextanchor="middle",
+                insidetextfont={"size": LABEL_SIZE, "color": written_on(label)},
                 textangle=0,
                 marker={
                     "color": CLASS_COLOURS[label % len(CLASS_COLOURS)] if label >= 0 else "rgba(0,0,0,0)",
@@ -248,9 +251,9 @@ def opinion_lines(
                 hovertemplate=f"{classes[label] if label >= 0 else 'no class with confidence'}<extra>{name}</extra>",
             )
     plain(figure, height=360, x="position on the path, t", y="largest probability")
-    figure.add_vline(x=t, line={"color": INACTIVE, "width": 1.5})
+    mark_position(figure, t)
     figure.add_hline(y=threshold, line={"color": INACTIVE, "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(range=[0, 1], fixedrange=True, showgrid=False)
+    figure.update_xaxes(range=[0, 1], fixedrange=True, showgrid=False, anchor="y2")
     figure.update_layout(
         showlegend=False,
         barmode="overlay",
@@ -268,7 +271,20 @@ def opinion_lines(
     return figure
 
 
+def mark_position(figure: go.Figure, t: float) -> None:
+    """A line from top to bottom at today's place on a path."""
+    figure.add_shape(type="line", x0=t, x1=t, y0=0, y1=1, yref="paper", line={"color": INACTIVE, "width": 1.5})
+    figure.update_layout(margin={"t": 40})
+
+
+def written_on(label: int) -> str:
+    """Black or white, whichever stands out from the colour of a class (luminance as in sRGB)."""
+    colour = CLASS_COLOURS[label % len(CLASS_COLOURS)]
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return "#111111" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.19 else "#ffffff"
+
+
 def stretches(labels: np.ndarray) -> list[tuple[int, int, int]]:
     """Runs of equal labels [T] as (label, first place, place after the last)."""
     edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    return [(int(labels[start]), start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(labels[start]), start, end) for start, end in pairwise(edges)]

@@ -9,9 +9,10 @@ function readTheme(element) {
   const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   probe.fillStyle = paper;
   probe.fillRect(0, 0, 1, 1);
-  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  const pixel = probe.getImageData(0, 0, 1, 1).data, [r, g, b] = pixel;
   return {
     paper,
+    paperWord: new Uint32Array(pixel.buffer)[0],
     ink: value("--st-text-color", "#1f2328"),
     accent: value("--st-primary-color", "#1c64b4"),
     font: style.fontFamily || "sans-serif",
@@ -79,34 +80,53 @@ function drawAxes(context, theme, plot, view, frame, axes) {
   context.restore();
 }
 
-/** One dot per class, drawn once; 10,000 copies of a small picture are quicker than 10,000 circles. */
-function dotStamps(colours, radius, alpha, ratio) {
-  const half = Math.ceil(radius * ratio) + 1;
-  return colours.map((colour) => {
-    const stamp = document.createElement("canvas");
-    stamp.width = stamp.height = 2 * half;
-    const context = stamp.getContext("2d");
-    context.globalAlpha = alpha;
-    context.fillStyle = colour;
-    context.beginPath();
-    context.arc(half, half, radius * ratio, 0, 2 * Math.PI);
-    context.fill();
-    return stamp;
-  });
+/** Coverage of a disc of `radius` pixels, at 4 x 4 positions within a pixel: {side, masks [16][side * side]}. */
+function discMasks(radius, alpha) {
+  const side = Math.ceil(2 * radius) + 2, masks = [];
+  for (let sub = 0; sub < 16; sub++) {
+    const cx = radius + 1 + ((sub & 3) + 0.5) / 4, cy = radius + 1 + ((sub >> 2) + 0.5) / 4;
+    masks.push(Float32Array.from({ length: side * side }, (_, i) => {
+      const gap = Math.hypot((i % side) + 0.5 - cx, Math.floor(i / side) + 0.5 - cy);
+      return alpha * Math.min(1, Math.max(0, radius + 0.5 - gap));
+    }));
+  }
+  return { side, masks };
 }
 
-/** All points in view as dots, in the data's order, so that no class lies on top of the others. Returns how many. */
-function drawDots(context, plot, at, projected, labels, stamps, ratio) {
-  const half = stamps[0].width / (2 * ratio), side = 2 * half;
-  const right = plot.left + plot.size, bottom = plot.top + plot.size;
+/**
+ * Paper and all points in view as dots, in the data's order, so that no class lies on top of the others.
+ * Blended by hand into one image: several times quicker than 10,000 calls. Returns how many are in view.
+ */
+function drawDots(context, theme, plot, at, projected, labels, colours, { radius, alpha, ratio }) {
+  const left = Math.round(plot.left * ratio), top = Math.round(plot.top * ratio), span = Math.round(plot.size * ratio);
+  const image = context.createImageData(span, span), bytes = image.data;
+  new Uint32Array(bytes.buffer).fill(theme.paperWord);
+  const inks = colours.map(hexBytes), { side, masks } = discMasks(radius * ratio, alpha), reach = radius * ratio + 1;
   let seen = 0;
   for (let i = 0; i < labels.length; i++) {
-    const x = at.x(projected[2 * i]), y = at.y(projected[2 * i + 1]);
-    if (x < plot.left || x > right || y < plot.top || y > bottom) continue;
+    const x = at.x(projected[2 * i]) * ratio - left, y = at.y(projected[2 * i + 1]) * ratio - top;
+    if (!(x >= 0 && x <= span && y >= 0 && y <= span)) continue;
     seen++;
-    context.drawImage(stamps[labels[i] % stamps.length], x - half, y - half, side, side);
+    const px = Math.floor(x - reach), py = Math.floor(y - reach);
+    const mask = masks[Math.floor((x - reach - px) * 4) + 4 * Math.floor((y - reach - py) * 4)];
+    const [r, g, b] = inks[labels[i] % inks.length];
+    for (let row = Math.max(0, -py); row < side && py + row < span; row++) {
+      for (let column = Math.max(0, -px); column < side && px + column < span; column++) {
+        const cover = mask[row * side + column], o = 4 * ((py + row) * span + px + column);
+        if (cover === 0) continue;
+        bytes[o] += cover * (r - bytes[o]);
+        bytes[o + 1] += cover * (g - bytes[o + 1]);
+        bytes[o + 2] += cover * (b - bytes[o + 2]);
+      }
+    }
   }
+  context.putImageData(image, left, top);
   return seen;
+}
+
+/** "#rrggbb" -> [r, g, b]. */
+function hexBytes(hex) {
+  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 }
 
 /**
@@ -151,9 +171,9 @@ function drawPictures(context, theme, plot, at, projected, labels, colours, tile
   return drawn.length;
 }
 
-/** One- and two-sigma ellipses of the Gaussian that the shared units are centred on. Returns their labels' boxes. */
+/** One- and two-sigma ellipses of the Gaussian that the shared units are centred on. Returns their labels. */
 function drawGaussian(context, theme, at, shape) {
-  const boxes = [];
+  const labels = [];
   for (const sigma of [1, 2]) {
     const x = at.x(0), y = at.y(0);
     const trace = () => {
@@ -176,20 +196,30 @@ function drawGaussian(context, theme, at, shape) {
     const major = at.length(shape.major) * sigma, minor = at.length(shape.minor) * sigma;
     // The label sits at the ellipse's lowest point's height, under its centre.
     const drop = Math.hypot(major * Math.sin(shape.angle), minor * Math.cos(shape.angle));
-    boxes.push({ text: `${sigma} sigma`, x, y: y + drop, fixed: true });
+    labels.push({ text: `${sigma} sigma`, x, y: y + drop });
   }
   context.setLineDash([]);
-  return boxes;
+  return labels;
 }
 
-/** Write the labels {text, x, y, weight} with a halo, inside the plot. */
-function drawLabels(context, theme, plot, labels) {
+/** Write the labels {text, x, y, font, anchor} with a halo; one beside its cloud gets a line to its anchor. */
+function drawLabels(context, theme, labels) {
   context.textAlign = "center";
   context.textBaseline = "middle";
-  for (const label of labels) {
-    if (label.y < plot.top + 8 || label.y > plot.top + plot.size - 8) continue;
-    context.font = label.font;
-    haloText(context, theme, label.text, label.x, label.y);
+  for (const { x, y, anchor } of labels) {
+    if (!anchor) continue;
+    for (const [width, colour] of [[4, theme.paper], [1.4, theme.ink]]) {
+      context.lineWidth = width;
+      context.strokeStyle = colour;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(...anchor);
+      context.stroke();
+    }
+  }
+  for (const { text, x, y, font } of labels) {
+    context.font = font;
+    haloText(context, theme, text, x, y);
   }
 }
 

@@ -114,9 +114,10 @@ const frameMethods = {
     if (!width || !this.planes) return;
     const two = this.planes.length > 1, beside = two ? (width - 2 * gap - LAYOUT.pair) / 2 : width - gap - LAYOUT.column;
     const layout = beside >= LAYOUT.least ? "wide" : two && width >= LAYOUT.narrow ? "columns" : "narrow";
-    const side = Math.floor(Math.min(two ? Math.min(most, LAYOUT.pairPlane) : most, layout === "wide" ? beside : layout === "columns" ? (width - gap) / 2 : width));
-    const share = layout === "narrow" && two ? (width - 12) / 2 : two ? LAYOUT.pair : 288;
+    const side = Math.floor(Math.min(two ? Math.min(most, LAYOUT.pairPlane) : most, layout === "wide" ? this.roomBelow() : most, layout === "wide" ? beside : layout === "columns" ? (width - gap) / 2 : width));
+    const share = layout === "narrow" && two ? (width - 12) / 2 : two ? LAYOUT.pair : LAYOUT.column;
     this.root.dataset.layout = layout;
+    this.root.dataset.roomy = !two && width - side - 2 * gap - LAYOUT.column >= LAYOUT.strip; // the pin beside the picture
     this.root.style.setProperty("--side", `${side}px`);
     let changed = false;
     this.planes.forEach((plane, i) => {
@@ -124,6 +125,14 @@ const frameMethods = {
       this.pictures[i].resize(Math.min(share, layout === "wide" ? share : side), plane.decoder?.image ?? [1, 28, 28]);
     });
     if (changed) this.mark("still", "marks", "cursor");
+  },
+
+  /** How tall a plane may be to stand on the first screen of its page or, far below it, on a screen at all. */
+  roomBelow() {
+    const scrolled = document.querySelector('[data-testid="stMain"]')?.scrollTop ?? window.scrollY;
+    const top = this.planes[0].stage.getBoundingClientRect().top + scrolled;
+    const first = window.innerHeight - top - LAYOUT.caption;
+    return first >= LAYOUT.least + 50 ? first : window.innerHeight - 200;
   },
 
   // ------------------------------------------------------------ saving

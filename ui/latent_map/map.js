@@ -1,9 +1,9 @@
 // The explorer: one shared cursor over one or two planes, decoded in every frame in which it moved.
 
-
 // CSS pixels: between columns; the column of pictures for one pane and for two; the largest plane of two; the
-// width below which all stands in one column; the smallest plane that may stand beside its picture.
-const LAYOUT = { gap: 24, column: 288, pair: 236, pairPlane: 440, narrow: 600, least: 290 };
+// width below which all stands in one column; the smallest plane that may stand beside its picture; a plane's
+// caption; the narrowest strip of what is pinned.
+const LAYOUT = { gap: 24, column: 288, pair: 236, pairPlane: 440, narrow: 600, least: 290, caption: 48, strip: 250 };
 
 const round5 = (value) => Math.round(value * 1e5) / 1e5;
 
@@ -16,6 +16,7 @@ class LatentMap {
     this.live = element("div", "unseen", { "aria-live": "polite" });
     this.dirty = { still: true, marks: true, cursor: true };
     this.told = {}; // what Python last asked for, as text
+    this.reported = []; // pinned images (or null) last told to Python
     parent.append(this.root);
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.root);
@@ -65,8 +66,7 @@ class LatentMap {
         this.pictures[i].load(spec);
       });
       this.ready = true;
-      this.axes ??= [...this.data.axes];
-      this.atlases = panes.map(() => null);
+      this.atlases = panes.map((pane, i) => (this.atlases[i]?.pack.id === pane.thumbnails ? this.atlases[i] : null));
       this.adopt(true);
       this.layout();
     } catch (error) {
@@ -77,7 +77,9 @@ class LatentMap {
       const pack = await awaitPack(pane.thumbnails, { signal }).catch(() => null);
       const atlas = pack && (await thumbnailAtlas(pack));
       if (this.turn !== turn || !atlas) return;
+      if (this.atlases[i]) return;
       this.atlases[i] = { pack, atlas };
+      this.pictures[i].shown = null;
       this.choice.hidden = false;
       this.fillStrips();
       this.mark("still", "cursor");
@@ -86,18 +88,26 @@ class LatentMap {
 
   /** Take over axes, anchor and pin where Python changed them; `fresh` after a model arrived. */
   adopt(fresh = false) {
-    const { axes, anchor, pin } = this.data;
-    const mounted = this.told.axes !== undefined;
-    if (this.news("axes", axes)) this.axes = [...axes];
+    const { axes, anchor, pin } = this.data, mounting = this.told.pin === undefined;
+    const turned = this.news("axes", axes) && this.axes?.join() !== axes.join();
     const moved = this.news("anchor", anchor);
-    const pinned = this.news("pin", pin);
+    const pinned = this.news("pin", pin) && !this.isEcho(pin);
+    if (!fresh && !turned && !moved && !pinned) return;
+    if (turned) this.axes = [...axes];
     if (pinned) this.pin = pin === null ? null : typeof pin === "number" ? { kind: "image", index: pin } : { kind: "outside", ...pin };
-    if (fresh || this.planes[0].axes?.join() !== this.axes.join()) this.span();
-    if (fresh || moved || pinned) this.anchorAt();
-    if (pinned && this.pin && (mounted || !this.data.cursor)) this.goToPin();
+    if (fresh || turned) this.span();
+    this.anchorAt();
+    if (pinned && this.pin && !(mounting && this.data.cursor)) this.goToPin();
     this.fillTools();
     this.fillStrips();
     this.mark("still", "marks", "cursor");
+  }
+
+  /** Whether a pin from Python only repeats what a hand here did before (perhaps several clicks ago). */
+  isEcho(pin) {
+    const known = this.reported.lastIndexOf(pin);
+    if (known >= 0) this.reported.splice(0, known);
+    return known >= 0;
   }
 
   /** Project every pane onto the chosen axes and fit the window. */
@@ -232,10 +242,9 @@ class LatentMap {
   /** Tell Python where the hand stopped. */
   letGo(p) {
     this.settleAim();
-    this.tell("pick", {
-      pane: p, z: [...this.latent(p)], cursor: this.cursor.map(round5), axes: this.axes,
-      index: this.pin?.kind === "image" ? this.pin.index : null, show: this.show,
-    });
+    const index = this.pin?.kind === "image" ? this.pin.index : null;
+    if (this.reported.at(-1) !== index) this.reported = [...this.reported.slice(-7), index];
+    this.tell("pick", { pane: p, z: [...this.latent(p)], cursor: this.cursor.map(round5), axes: this.axes, index, show: this.show });
     this.live.textContent = this.planes.map((plane, i) => `${plane.spec.title}: ${this.pictures[i].reading.textContent}, `
       + this.pictures[i].nearest.textContent).join(". ");
   }

@@ -56,7 +56,7 @@ class Picture {
 
   /** Name the coordinates off the plane, which stay where they are. */
   hold(z, axes, where) {
-    const rest = [...z.keys()].filter((d) => !axes.includes(d)), list = rest.map((d) => `${d + 1}: ${formatNumber(z[d])}`);
+    const rest = [...z.keys()].filter((d) => !axes.includes(d)), list = rest.map((d) => `${d + 1}:\u00a0${formatNumber(z[d])}`);
     const text = `The other latents are held at ${where}` + (rest.some((d) => z[d]) ? ` (${list.join(", ")}).` : ".");
     if (rest.length && this.held.textContent !== text) this.held.textContent = text;
   }

@@ -69,7 +69,8 @@ class Plane {
   project(axes) {
     const [a, b] = (this.axes = axes), cov = this.spec.covariance, { scale } = this.frame;
     this.projected = projectCodes(this.points, this.frame, axes);
-    this.places = classPlaces(this.projected, this.points.labels, this.points.classes.length);
+    const radius = 0.04 * homeWindow([this.projected]).half;
+    this.places = namePlaces(this.projected, this.points.labels, this.points.classes.length, radius);
     this.shape = cov && ellipseOf(cov[a][a] / scale ** 2, cov[a][b] / scale ** 2, cov[b][b] / scale ** 2);
     this.chosen = null;
   }
@@ -126,23 +127,20 @@ class Plane {
   /** The still layer. `pictures` is null for dots, else {pack, atlas}. */
   drawStill(view, theme, pictures) {
     const context = this.clear(this.scatter), at = this.mapping(view), { plot, ratio } = this;
-    const { labels, classes, count } = this.points;
-    context.fillStyle = theme.paper;
-    context.fillRect(plot.left, plot.top, plot.size, plot.size);
+    const { labels, count } = this.points;
+    const radius = Math.min(5, 1.9 * Math.max(1, plot.size / 420) * view.zoom ** 0.3);
+    const alpha = pictures ? 0.22 : Math.min(0.9, 0.62 * view.zoom ** 0.12);
+    const seen = drawDots(context, theme, plot, at, this.projected, labels, this.colours, { radius, alpha, ratio });
     drawAxes(context, theme, plot, view, this.frame, this.axes);
     context.save();
     this.clip(context);
-    const radius = Math.min(5, 1.9 * Math.max(1, plot.size / 420) * view.zoom ** 0.3);
-    const alpha = pictures ? 0.22 : Math.min(0.9, 0.62 * view.zoom ** 0.12);
-    const seen = drawDots(context, plot, at, this.projected, labels, dotStamps(this.colours, radius, alpha, ratio), ratio);
     let shown = 0;
     if (pictures) {
       const side = Math.min(36, Math.max(28, pictures.pack.side));
       const tiles = { ...pictures, side, chosen: this.choose(at, side), coloured: this.decoder.image[0] === 3 };
       shown = drawPictures(context, theme, plot, at, this.projected, labels, this.colours, tiles, ratio);
     }
-    const boxes = this.shape ? drawGaussian(context, theme, at, this.shape) : [];
-    this.label(context, theme, at, boxes, classes);
+    this.label(context, theme, at, this.shape ? drawGaussian(context, theme, at, this.shape) : []);
     context.restore();
     this.caption.textContent = this.describe(seen, count, pictures ? shown : null);
   }
@@ -156,23 +154,23 @@ class Plane {
     return this.chosen.indices;
   }
 
-  label(context, theme, at, boxes, classes) {
-    const sigma = `13px ${theme.font}`, name = `600 16px ${theme.font}`;
-    for (const box of boxes) box.font = sigma;
-    this.places.forEach((i, c) => {
-      if (i < 0) return;
-      const x = at.x(this.projected[2 * i]), y = at.y(this.projected[2 * i + 1]);
-      if (x > this.plot.left && x < this.side && y > 0 && y < this.side) boxes.push({ text: classes[c], x, y, font: name });
-    });
-    for (const box of boxes) {
-      context.font = box.font;
-      box.width = context.measureText(box.text).width + 6;
-      box.height = 18;
-      const edge = this.plot.left + box.width / 2;
-      box.x = Math.min(Math.max(box.x, edge), this.plot.left + this.plot.size - box.width / 2);
+  /** Write sigma at the rings, and each class's name on its cloud or, where that is full, on a line beside it. */
+  label(context, theme, at, rings) {
+    const { left, top, size } = this.plot, boxes = [];
+    const write = (text, font, places) => {
+      context.font = font;
+      const width = context.measureText(text).width + 8, height = 19;
+      const inside = ([x, y]) => x > left + width / 2 && x < left + size - width / 2 && y > top + 10 && y < top + size - 10;
+      const free = ([x, y]) => inside([x, y]) && !boxes.some((other) => overlapping({ x, y, width, height }, other));
+      const anchor = places.find(inside), place = places.find(free) ?? (anchor && nearbyPlace(anchor, free));
+      if (place) boxes.push({ text, font, x: place[0], y: place[1], width, height, anchor: places.includes(place) ? null : anchor });
+    };
+    for (const { text, x, y } of rings) write(text, `13px ${theme.font}`, [[x, y]]);
+    for (const { label, candidates } of this.places) {
+      const places = candidates.map((i) => [at.x(this.projected[2 * i]), at.y(this.projected[2 * i + 1])]);
+      write(this.points.classes[label], `600 16px ${theme.font}`, places);
     }
-    separateBoxes(boxes);
-    drawLabels(context, theme, this.plot, boxes);
+    drawLabels(context, theme, boxes);
   }
 
   describe(seen, count, shown) {

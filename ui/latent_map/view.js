@@ -105,36 +105,49 @@ function ellipseOf(p, q, r) {
   };
 }
 
-/** Per class, the index of the member nearest to the class's coordinate-wise median: a place on its cloud. */
-function classPlaces(projected, labels, classes) {
+/**
+ * Where each class's name may stand: [{label, candidates}], the tightest class first. Candidates are members
+ * from the one nearest to the class's coordinate-wise median outwards, as long as most points within
+ * `radius` of them are of their class.
+ */
+function namePlaces(projected, labels, classes, radius) {
   const members = Array.from({ length: classes }, () => []);
   for (let i = 0; i < labels.length; i++) members[labels[i]]?.push(i);
-  return members.map((indices) => {
-    if (!indices.length) return -1;
+  const own = (i) => {
+    let same = 0, all = 0;
+    for (let j = 0; j < labels.length; j++) {
+      if (Math.abs(projected[2 * j] - projected[2 * i]) > radius || Math.abs(projected[2 * j + 1] - projected[2 * i + 1]) > radius) continue;
+      all++;
+      if (labels[j] === labels[i]) same++;
+    }
+    return same > all / 2;
+  };
+  const places = members.flatMap((indices, label) => {
+    if (!indices.length) return [];
     const middle = (d) => Float32Array.from(indices, (i) => projected[2 * i + d]).sort()[indices.length >> 1];
     const x = middle(0), y = middle(1);
-    const far = (i) => Math.hypot(projected[2 * i] - x, projected[2 * i + 1] - y);
-    return indices.reduce((best, i) => (far(i) < far(best) ? i : best), indices[0]);
+    const sorted = indices.map((i) => [Math.hypot(projected[2 * i] - x, projected[2 * i + 1] - y), i]).sort((a, b) => a[0] - b[0]);
+    const steps = Math.min(60, sorted.length);
+    const picked = Array.from({ length: steps }, (_, k) => sorted[Math.floor((k * 0.8 * (sorted.length - 1)) / steps)][1]);
+    return [{ label, spread: sorted[sorted.length >> 1][0], candidates: picked.filter((i, k) => k === 0 || own(i)) }];
   });
+  return places.sort((a, b) => a.spread - b.spread);
 }
 
-/** Push overlapping boxes {x, y, width, height, fixed} apart, the shorter way, until none overlap or 60 rounds. */
-function separateBoxes(boxes) {
-  for (let round = 0, moved = true; moved && round < 60; round++) {
-    moved = false;
-    for (let i = 0; i < boxes.length; i++) {
-      for (let j = i + 1; j < boxes.length; j++) {
-        const a = boxes[i], b = boxes[j];
-        const across = (a.width + b.width) / 2 - Math.abs(a.x - b.x), along = (a.height + b.height) / 2 - Math.abs(a.y - b.y);
-        if (across <= 0.5 || along <= 0.5 || (a.fixed && b.fixed)) continue;
-        const axis = across < along ? "x" : "y", gap = Math.min(across, along);
-        const sign = a[axis] <= b[axis] ? -1 : 1, share = a.fixed || b.fixed ? 1 : 0.5;
-        if (!a.fixed) a[axis] += sign * gap * share;
-        if (!b.fixed) b[axis] -= sign * gap * share;
-        moved = true;
-      }
+/** Whether two boxes {x, y (middle), width, height} share an area. */
+function overlapping(a, b) {
+  return Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < (a.height + b.height) / 2;
+}
+
+/** The nearest place on growing rings around (x, y) at which `free` is true of [x, y]; null if there is none. */
+function nearbyPlace([x, y], free) {
+  for (let ring = 12; ring <= 120; ring += 6) {
+    for (let turn = 0; turn < 24; turn++) {
+      const angle = (turn * Math.PI) / 12, place = [x + ring * Math.cos(angle), y + ring * Math.sin(angle)];
+      if (free(place)) return place;
     }
   }
+  return null;
 }
 
 /** Indices of points that can be drawn as pictures of `side` pixels without overlap: a sweep from left to right packs closely. */

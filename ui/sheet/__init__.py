@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, fraction
+from ui.scrubbers.sources import bundle, fraction, newest
 
 _sheet = st.components.v2.component("latent_sheet", **bundle(Path(__file__).parent, "sheet"))
 
@@ -38,7 +38,9 @@ class Sheet:
         """What the browser is told."""
         axes = None
         if self.across and self.up:
-            axes = [{"name": axis.name, "ticks": [list(tick) for tick in axis.ticks]} for axis in (self.across, self.up)]
+            axes = [
+                {"name": axis.name, "ticks": [list(tick) for tick in axis.ticks]} for axis in (self.across, self.up)
+            ]
         return {
             "title": self.title,
             "colour": self.colour,
@@ -60,5 +62,5 @@ def sheet_view(
     place = [fraction(at[0]), fraction(at[1])]
     data = {"sheets": [sheet.data() for sheet in sheets], "n": n, "at": place}
     told = _sheet(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
-    right, down = told["at"] if told and told["given"] == place else at
+    right, down = newest(key, told, place)
     return fraction(right), fraction(down)

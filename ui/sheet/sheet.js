@@ -46,7 +46,7 @@ function createSheet() {
 
   function report() {
     shared.sent(at);
-    component.setStateValue("release", { at, given: component.data.at });
+    component.setStateValue("release", { at, when: Date.now() });
   }
 
   function makeView() {

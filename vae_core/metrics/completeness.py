@@ -53,6 +53,9 @@ def completeness(trial: Trial, draws: int = DRAWS, samples: int = SAMPLES) -> Co
 
     Codes come from the prior N(0, I). A model without a prior gets a Gaussian with full covariance, fitted to
     its codes of all held-out images; that is the fairest substitute, and `codes_from` says so.
+
+    `of_data` puts the held-out images of another draw in the samples' place: the scores that no model need exceed.
+    Every image serves twice there, so that spread is approximate.
     """
     samples = min(samples, len(trial) // draws)
     if samples <= K_DENSITY:

@@ -1,0 +1,72 @@
+"""Every page, run as the app runs it but without a browser; and links that ask for nonsense."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vae_core.folders import PROJECT
+
+NAMED = re.findall(r'st\.Page\("pages/(\w+)\.py"', (PROJECT / "app.py").read_text("utf-8"))
+LESSONS = [name for name in NAMED if name != "home"]
+NONSENSE = ("nan", "1e9", "../../etc/passwd", "beta 3", "<script>")
+
+
+def opened(name: str, **link: str) -> AppTest:
+    page = AppTest.from_file(str(PROJECT / "pages" / f"{name}.py"), default_timeout=120)
+    for key, value in link.items():
+        page.query_params[key] = value
+    return page.run()
+
+
+def test_every_page_is_named_in_the_router() -> None:
+    files = {path.stem for path in (PROJECT / "pages").glob("*.py")}
+    assert set(NAMED) == files
+    assert len(NAMED) == len(files)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_page_runs_and_complains_of_nothing(name: str) -> None:
+    page = opened(name)
+    assert not page.exception
+    assert not page.error
+    assert not page.warning
+    assert len(page.title) == 1
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_asks_a_question_and_ends_with_the_answer_the_code_and_the_lecture(name: str) -> None:
+    page = opened(name)
+    assert page.title[0].value.endswith("?")
+    labels = [expander.label for expander in page.expander]
+    assert labels[-3:] == ["What you have seen", "Show the code", "In the lecture"]
+    assert page.expander[-2].code  # real functions
+    captions = " ".join(caption.value for caption in page.caption)
+    assert "held-out" in captions or "held out" in captions
+
+
+@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_link_that_asks_for_nonsense_gets_a_sentence(name: str, value: str) -> None:
+    page = opened(name, data=value)
+    assert not page.exception
+    assert any("The link asks for" in warning.value and value[:60] in warning.value for warning in page.warning)
+    assert page.title  # and the page is there all the same
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_link_reproduces_the_choice_of_data(name: str) -> None:
+    page = opened(name, data="MNIST 10-D")
+    assert not page.exception
+    assert not page.warning
+    assert any("10 latents" in caption.value for caption in page.caption)
+
+
+def test_a_point_that_is_none_is_refused_on_the_map() -> None:
+    page = opened("latent_map", at="nan,1")
+    assert not page.exception
+    assert any("2 finite numbers" in warning.value for warning in page.warning)
+    page = opened("latent_map", pin="10000")
+    assert any("0 to 9999" in warning.value for warning in page.warning)
