@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae_core.errors import InvalidInput
+
 st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
 
 PAGES = {
@@ -20,4 +22,8 @@ PAGES = {
 }
 
 st.html(Path(__file__).parent / "assets" / "page.css")
-st.navigation(PAGES, position="top").run()
+page = st.navigation(PAGES, position="top")
+try:
+    page.run()
+except InvalidInput as error:  # a damaged model or data set: a sentence, and the other pages stay usable
+    st.error(str(error))

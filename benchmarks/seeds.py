@@ -20,7 +20,10 @@ from vae_core.folders import ASSETS, PROJECT, write_whole
 from vae_core.recipes import RECIPES
 from vae_core.training import pick_device
 
-COMPARED = {"MNIST 2-D": ("mnist-2d-ae", "mnist-2d-vae-beta1"), "Fashion 2-D": ("fashion-2d-ae", "fashion-2d-vae-beta1")}
+COMPARED = {
+    "MNIST 2-D": ("mnist-2d-ae", "mnist-2d-vae-beta1"),
+    "Fashion 2-D": ("fashion-2d-ae", "fashion-2d-vae-beta1"),
+}
 VARIANTS = {"ae": "autoencoder", "beta1": "beta 1"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.cache import decoded_plane, families, model_cards
+from ui.cache import damaged_models, decoded_plane, families, model_cards
 from vae_core.data import DATASETS
 from vae_core.training import device_title, pick_device
 
@@ -49,6 +49,8 @@ for chapter, question, page, title in CHAPTERS:
     link.page_link(f"pages/{page}.py", label=title)
 
 st.subheader("What runs here", anchor=False)
+for complaint in damaged_models():
+    st.warning(complaint)
 st.markdown(
     f"This server decodes and trains on **{device_title(pick_device())}**. Whatever your hand drags is decoded in "
     "your own browser, from the model's own weights."
@@ -60,7 +62,9 @@ st.dataframe(
             "data": DATASETS[card.dataset].title,
             "latents": card.latent,
             "network": {"mlp": "MLP", "conv": "convolutional"}[card.network],
-            "-ELBO, nats per image": -card.metrics["elbo"] if "elbo" in card.metrics and card.beta is not None else None,
+            "-ELBO, nats per image": -card.metrics["elbo"]
+            if "elbo" in card.metrics and card.beta is not None
+            else None,
             "steps": card.training["steps"],
             "trained on": card.training["device"],
         }

@@ -27,11 +27,9 @@ COUNTS = ("1,000", "2,000", "5,000", "10,000")
 
 
 def pane(card: ModelCard) -> Pane:
-    """One plane of the map; ships what the browser needs for it."""
+    """One plane of the map."""
     decoder, points = cache.decoder_pack(card.name), cache.points_pack(card.name)
     thumbnails = cache.thumbnails_pack(card.dataset)
-    for pack in (decoder, points, thumbnails):
-        ship(pack, key=f"pack-{pack_id(pack)}")
     cloud = cache.encoded(card.name)
     return Pane(
         title=card.title,
@@ -44,6 +42,13 @@ def pane(card: ModelCard) -> Pane:
         covariance=cloud.covariance.tolist(),
         gaussian="the prior" if card.beta is not None else "Gaussian fitted to the codes",
     )
+
+
+def ship_all(cards: Sequence[ModelCard]) -> None:
+    """Send the browser what the panes name; what two panes share goes once."""
+    packs = [pack for card in cards for pack in (cache.decoder_pack(card.name), cache.points_pack(card.name))]
+    for pack in dict.fromkeys([*packs, *(cache.thumbnails_pack(card.dataset) for card in cards)]):
+        ship(pack, key=f"pack-{pack_id(pack)}")
 
 
 def own_picture(dataset: str, side: int) -> torch.Tensor | None:
@@ -96,7 +101,9 @@ def neighbours(card: ModelCard, z: Sequence[float]) -> None:
     st.image(list(enlarged), caption=captions, width=112)
 
 
-def start_of(picked: Pick | None, family: str, latent: int) -> tuple[tuple[float, ...] | None, int | None, tuple[int, int]]:
+def start_of(
+    picked: Pick | None, family: str, latent: int
+) -> tuple[tuple[float, ...] | None, int | None, tuple[int, int]]:
     """The cursor, the pinned image and the axes: what was picked last, else what the link says."""
     if st.session_state.get("family on the map", family) != family:  # another cloud: the old point means nothing
         for key in ("at", "pin", "axes"):
@@ -125,6 +132,7 @@ def explorer(family: str, cards: list[ModelCard]) -> None:
         cursor, pinned, axes = start_of(remembered, family, cards[0].latent)
         if remembered is None and pinned is None and cards[0].latent > 2 and "axes" not in st.query_params:
             axes = used_most(cards[0])
+        ship_all(cards)
         picked = latent_map(
             [pane(card) for card in cards],
             key=key,
@@ -190,7 +198,7 @@ frame.opening(
     "Does every point of the plane decode to a picture?",
     "Move over the plane and watch the picture follow. Click to pin a point; then put another model beside it.",
 )
-left, middle, right = st.columns([5, 7, 3])
+left, middle, right = st.columns([2, 7, 2])
 with left:
     family, cards = controls.pick_family()
 with middle:
@@ -209,7 +217,8 @@ if first.latent > 2:
 frame.closing(
     "- **Every** point decodes to something; the question is whether it is meaningful. Far from the dots an "
     "autoencoder has never been asked, and anything may come out.\n"
-    "- A VAE pays for leaving the prior, so its cloud fills the circles without large gaps, and neighbours look alike.\n"
+    "- A VAE pays for leaving the prior, so its cloud fills the circles without large gaps, and neighbours look "
+    "alike.\n"
     "- The ellipse around a pinned image is its posterior: all its draws must decode to nearly the same picture. "
     "That is what makes a variational plane continuous.",
     [VAE, pack_decoder],

@@ -154,7 +154,8 @@ def show() -> None:
     with left:
         at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
         sheet_view([sheet for sheet, _ in made], n, key="sheet", at=(at[0], at[1]), on_release=keep_at)
-        frame.honesty(shown, f"{n * n} codes decoded{' by each' * (len(shown) > 1)}, none of them from an image. {origin(shown, mode)}")
+        each = " by each" if len(shown) > 1 else ""
+        frame.honesty(shown, f"{n * n} codes decoded{each}, none of them from an image. {origin(shown, mode)}")
 
 
 explore()

@@ -163,24 +163,28 @@ def show_factors(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> Non
     names = [f"<b>β {card.beta:g}</b>" if card in cards else f"β {card.beta:g}" for card in measured]
     migs, none = [card.metrics["mig"] for card in measured], [0.0] * len(measured)
     figure = scores(names, migs, none, none, [COLOUR] * len(measured), x="MIG", of_data=None)
+    figure.update_xaxes(rangemode="tozero")
     rest.plotly_chart(figure, config=PLOT, key="mig over beta")
 
 
 SEEN = r"""
-$$\text{recon} + \beta\,\text{KL}, \qquad
-\text{recon} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)], \qquad
-\text{KL} = \sum_j \mathrm{KL}\big(q(z_j \mid x)\,\|\,p(z_j)\big)$$
+Training makes this small:
 
-This is what training makes small: $x$ is the image, $z_j$ its latent number $j$, $q$ the encoder's posterior, $p(z_j)$
-the standard normal prior, and $p(x \mid z)$ the decoder.
+$$
+\underbrace{\mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]}_{\text{reconstruction}}
++ \beta \, \underbrace{\sum_j \mathrm{KL}\big(q(z_j \mid x) \,\|\, p(z_j)\big)}_{\text{KL}}
+$$
+
+Here $x$ is the image, $z_j$ its latent number $j$, $q$ the encoder's posterior, $p(z_j)$ the standard normal prior, and
+$p(x \mid z)$ the decoder.
 
 - **A latent costs β times its KL.** One that saves less reconstruction than it costs gives up: its posterior is
   the prior whatever the image, its KL is 0, and its row shows one picture from end to end. We call it inactive when the
   variance of its posterior mean over the images is below 0.01 (Burda et al. 2016).
 - **A larger β buys a small KL with blurred pictures.** The ELBO weighs both with 1, so look for the best ELBO near
   β = 1; a larger β does not describe the data better, it sorts it differently.
-- **Sorting can mean one latent for one factor**, and the MIG measures just that (Chen et al. 2018). It grows with β
-  only up to a point: with too few active latents, factors have to share. Rotation is hard for every β, for a square
+- **Sorting can mean one latent for one factor**, and the MIG measures just that (Chen et al. 2018). It need
+  not grow with β: with too few active latents, factors have to share one. Rotation is hard for every β, for a square
   looks the same after a quarter turn, and an ellipse after half of one.
 """
 LECTURE = """

@@ -15,8 +15,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from vae_core.checkpoints import CONFIG, METRICS, Checkpoint, bundled, read_bundled
+from vae_core.checkpoints import Checkpoint, bundled, read_bundled, read_description
 from vae_core.data import DATASETS, ImageSource
+from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.browser import pack_decoder, pack_points, pack_thumbnails
 from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
@@ -70,26 +71,38 @@ class ModelCard:
 
 
 @st.cache_resource(show_spinner=False)
-def model_cards() -> dict[str, ModelCard]:
-    """The bundled latent variable models by name, in the order of the recipes."""
+def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
+    """The bundled models that can be used, and a sentence on each that cannot."""
     folders = bundled()
-    cards = {}
+    cards, damaged = {}, []
     for name in [name for name in RECIPES if name in folders and RECIPES[name].model != "classifier"]:
-        config = json.loads((folders[name] / CONFIG).read_text("utf-8"))
-        metrics = folders[name] / METRICS
-        settings = config["model_config"]
+        try:
+            told = read_description(folders[name])
+        except InvalidInput as error:  # one damaged folder does not take the others along
+            damaged.append(str(error))
+            continue
         cards[name] = ModelCard(
             name=name,
-            dataset=config["dataset"],
-            model_name=config["model"],
-            latent=settings["latent"],
-            beta=settings.get("beta"),
-            network=settings["network"],
-            likelihood=settings["likelihood"],
-            metrics=json.loads(metrics.read_text("utf-8")) if metrics.exists() else {},
-            training=config["training"],
+            dataset=told.dataset,
+            model_name=told.model_name,
+            latent=told.settings.latent,
+            beta=getattr(told.settings, "beta", None),
+            network=told.settings.network,
+            likelihood=told.settings.likelihood,
+            metrics=told.metrics,
+            training=told.training,
         )
-    return cards
+    return cards, damaged
+
+
+def model_cards() -> dict[str, ModelCard]:
+    """The bundled latent variable models by name, in the order of the recipes."""
+    return _read_cards()[0]
+
+
+def damaged_models() -> list[str]:
+    """What is wrong with bundled models that cannot be used, a sentence each."""
+    return _read_cards()[1]
 
 
 def families() -> dict[str, list[ModelCard]]:

@@ -31,7 +31,7 @@ def choose(
     help: str | None = None,
 ) -> str:
     """One of several options, kept in the link under `key`; the options are what the screen and the link show."""
-    start = default if default in options else options[0]
+    start = default if default is not None and default in options else options[0]
     _refuse_unknown(key, label, options, start)
     if st.session_state.get(key, start) not in options:
         del st.session_state[key]  # chosen when there were other options: start again, in the link as well
@@ -39,9 +39,7 @@ def choose(
         return st.selectbox(label, options, index=list(options).index(start), key=key, help=help, bind="query-params")
     if style == "slider":
         return st.select_slider(label, options, value=start, key=key, help=help, bind="query-params")
-    chosen = st.segmented_control(
-        label, options, default=start, required=True, key=key, help=help, bind="query-params"
-    )
+    chosen = st.segmented_control(label, options, default=start, required=True, key=key, help=help, bind="query-params")
     return chosen or start
 
 
@@ -57,7 +55,9 @@ def number(
             value = math.nan
         if not low <= value <= high:
             shown = start if math.isnan(value) else min(max(value, low), high)
-            st.warning(f"The link asks for {label} = {arrived[:60]!r}; allowed: {low:g} to {high:g}. {shown:g} is shown.")
+            st.warning(
+                f"The link asks for {label} = {arrived[:60]!r}; allowed: {low:g} to {high:g}. {shown:g} is shown."
+            )
     return st.slider(label, low, high, start, step, key=key, help=help, bind="query-params")
 
 
@@ -79,7 +79,10 @@ def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] |
         values = []
     if len(values) == length and all(math.isfinite(v) and abs(v) <= bound for v in values):
         return values
-    st.warning(f"The link asks for {key} = {arrived[:60]!r}; it needs {length} finite numbers, separated by commas.")
+    st.warning(
+        f"The link asks for {key} = {arrived[:60]!r}; allowed: {length} numbers from {-bound:g} to {bound:g}, "
+        "separated by commas."
+    )
     del st.query_params[key]
     return None
 
@@ -112,18 +115,25 @@ def pick_family(*, only: Sequence[str] | None = None) -> tuple[str, list[ModelCa
     """The data and the number of latents; returns the family's name and its models."""
     groups = families()
     names = [name for name in groups if only is None or name in only]
-    name = choose("Data and latents", names, key="data")
+    name = choose("Data and latents", names, key="data", style="select")
     return name, groups[name]
 
 
-def pick_model(cards: Sequence[ModelCard], *, key: str = "model", label: str = "Model", default: str = "beta 1") -> ModelCard:
+def pick_model(
+    cards: Sequence[ModelCard], *, key: str = "model", label: str = "Model", default: str = "beta 1"
+) -> ModelCard:
     """One model of a family."""
     variants = {card.variant: card for card in cards}
     return variants[choose(label, list(variants), key=key, default=default)]
 
 
 def pick_second_model(
-    cards: Sequence[ModelCard], first: ModelCard, *, key: str = "beside", label: str = "Beside it", default: str = NOTHING
+    cards: Sequence[ModelCard],
+    first: ModelCard,
+    *,
+    key: str = "beside",
+    label: str = "Beside it",
+    default: str = NOTHING,
 ) -> ModelCard | None:
     """Another model of the family to look at beside the first, or none."""
     variants = {card.variant: card for card in cards if card != first}

@@ -31,6 +31,19 @@ KEYS = {"format", "name", "model", "model_config", "dataset", "weights", "traini
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a model folder tells of its model without its weights."""
+
+    name: str
+    model_name: str  # its key in MODELS
+    settings: Any  # of its class's Config
+    dataset: str  # its key in DATASETS
+    weights: str  # its key in DTYPES
+    training: dict[str, Any]  # settings, device, seconds
+    metrics: dict[str, Any]  # held-out scores; empty where none were written
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A model with all that is known of it. The model is shared by everyone who loads it: never change it."""
 
@@ -86,39 +99,54 @@ def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
         raise InvalidInput(f"The scores cannot be written to {folder} ({error}).") from error
 
 
-def read_model(folder: Path) -> Checkpoint:
-    """Rebuild a model from its folder, on the CPU, ready to use.
+def read_description(folder: Path) -> Description:
+    """What a model folder says of its model: all but the weights.
 
-    Raises InvalidInput, naming the file and the key, for anything missing, unknown, truncated, of a wrong type
-    or of a wrong shape.
+    Raises InvalidInput, naming the file and the key, for anything missing, unknown or of a wrong type.
     """
     if not folder.is_dir():
         raise InvalidInput(f"There is no model folder {folder}; `python -m vae_core list` names the bundled ones.")
-    config = _read_json(folder / CONFIG)
+    where = folder / CONFIG
+    config = _read_json(where)
     if missing := KEYS - config.keys():
-        raise InvalidInput(f"{folder / CONFIG} lacks {_names(missing)}.")
+        raise InvalidInput(f"{where} lacks {_names(missing)}.")
     if unknown := config.keys() - KEYS:
-        raise InvalidInput(f"{folder / CONFIG} has the unknown key {_names(unknown)}; allowed: {_names(KEYS)}.")
+        raise InvalidInput(f"{where} has the unknown key {_names(unknown)}; allowed: {_names(KEYS)}.")
     if config["format"] != FORMAT:
-        raise InvalidInput(f"{folder / CONFIG} has format {shown(config['format'])}; this version reads {FORMAT}.")
+        raise InvalidInput(f"{where} has format {shown(config['format'])}; this version reads {FORMAT}.")
     for key in ("name", "model", "dataset", "weights"):
         if not isinstance(config[key], str):
-            raise InvalidInput(f"{folder / CONFIG}: {key} is {shown(config[key])}; it must be a text.")
+            raise InvalidInput(f"{where}: {key} is {shown(config[key])}; it must be a text.")
     for key in ("model_config", "training", "versions"):
         if not isinstance(config[key], dict):
-            raise InvalidInput(f"{folder / CONFIG}: {key} is {shown(config[key])}; it must be an object.")
+            raise InvalidInput(f"{where}: {key} is {shown(config[key])}; it must be an object.")
     if config["model"] not in MODELS:
-        raise InvalidInput(f"{folder / CONFIG}: unknown model {shown(config['model'])}; known: {_names(MODELS)}.")
+        raise InvalidInput(f"{where}: unknown model {shown(config['model'])}; known: {_names(MODELS)}.")
     if config["weights"] not in DTYPES:
-        raise InvalidInput(f"{folder / CONFIG}: weights are {shown(config['weights'])}; allowed: {_names(DTYPES)}.")
-    kind = MODELS[config["model"]]
-    settings = settings_from(kind.Config, config["model_config"], str(folder / CONFIG))
+        raise InvalidInput(f"{where}: weights are {shown(config['weights'])}; allowed: {_names(DTYPES)}.")
+    return Description(
+        name=config["name"],
+        model_name=config["model"],
+        settings=settings_from(MODELS[config["model"]].Config, config["model_config"], str(where)),
+        dataset=config["dataset"],
+        weights=config["weights"],
+        training=config["training"],
+        metrics=_read_json(folder / METRICS) if (folder / METRICS).exists() else {},
+    )
+
+
+def read_model(folder: Path) -> Checkpoint:
+    """Rebuild a model from its folder, on the CPU, ready to use.
+
+    Raises InvalidInput as `read_description` does, and for weights that are missing, truncated, foreign or of a
+    wrong shape.
+    """
+    told = read_description(folder)
     with torch.device("meta"):  # shapes without memory or random numbers
-        model = kind(settings)
-    model.load_state_dict(_read_tensors(folder / WEIGHTS, model, DTYPES[config["weights"]]), assign=True)
+        model = MODELS[told.model_name](told.settings)
+    model.load_state_dict(_read_tensors(folder / WEIGHTS, model, DTYPES[told.weights]), assign=True)
     model.requires_grad_(False).eval()
-    metrics = _read_json(folder / METRICS) if (folder / METRICS).exists() else {}
-    return Checkpoint(config["name"], model, config["model"], config["dataset"], config["training"], metrics)
+    return Checkpoint(told.name, model, told.model_name, told.dataset, told.training, told.metrics)
 
 
 def settings_from(kind: type, given: dict[str, Any], where: str) -> Any:

@@ -1,0 +1,85 @@
+"""Controls that go through the server: from the key press to the changed screen, beside an empty Streamlit page.
+
+    python -m benchmarks.controls [--presses N]
+
+On every page a control is focused and an arrow key pressed; the clock stops when what the control changes has
+changed on the screen. The floor is a page with one slider and one line of text.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from playwright.sync_api import Page
+
+from benchmarks.harness import APP, chromium, machine, median, quantile, served
+
+EMPTY = "import streamlit as st\nn = st.slider('n', 0, 1000, 500)\nst.html(f'<b id=shown>{n}</b>')\n"
+SLIDER = '[data-testid="stSlider"] [role="slider"]'
+
+# Page, what to focus, the keys to press by turns, and an expression whose value the key changes.
+CASES = (
+    ("sampling grid: pictures a side", "/sampling_grid?n=10", SLIDER, ("ArrowRight", "ArrowLeft"), "sheet"),
+    ("sampling grid: another seed", "/sampling_grid?show=random+draws", "button:has-text('Draw again')", ("Enter",), "sheet"),
+)  # fmt: skip
+SCREENS = {
+    "text": "() => document.querySelector('#shown')?.textContent",
+    "sheet": """() => {
+      const image = document.querySelector('[data-testid="stImage"] img');
+      return image && image.complete ? image.src : undefined;
+    }""",
+}
+# Resolves with the milliseconds from the next key press to the first change of what `read` returns.
+TIME = """
+(read) => new Promise((done) => {
+  const value = eval(read);
+  const before = value();
+  let pressed = 0;
+  window.addEventListener("keydown", (event) => { pressed = event.timeStamp; }, { capture: true, once: true });
+  const look = () => {
+    const now = value();
+    if (pressed && now !== undefined && now !== before) done(performance.now() - pressed);
+    else setTimeout(look, 1);
+  };
+  look();
+})
+"""
+
+
+def presses(page: Page, focus: str, keys: tuple[str, ...], read: str, count: int) -> list[float]:
+    times = []
+    for i in range(count + 2):
+        page.locator(focus).first.focus()
+        page.evaluate(f"() => {{ window.__time = ({TIME})({SCREENS[read]!r}); }}")
+        page.keyboard.press(keys[i % len(keys)])
+        times.append(page.evaluate("() => window.__time"))
+        page.wait_for_timeout(400)
+    return times[2:]  # the first ones warm the caches
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--presses", type=int, default=20)
+    count = parser.parse_args().presses
+    with chromium() as browser:
+        print(machine())
+        print(f"{'':44} {'median ms':>10} {'p95 ms':>8} {'of the floor':>13}")
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        with served(EMPTY) as address:
+            page.goto(address)
+            page.wait_for_selector("#shown")
+            floor = presses(page, SLIDER, ("ArrowRight", "ArrowLeft"), "text", count)
+        print(f"{'an empty page: slider to text':44} {median(floor):10.0f} {quantile(floor, 0.95):8.0f} {1:13.2f}")
+        with served(APP) as address:
+            for title, path, focus, keys, read in CASES:
+                page.goto(address + path)
+                page.wait_for_selector(focus, timeout=60_000)
+                page.wait_for_timeout(3000)
+                times = presses(page, focus, keys, read, count)
+                ratio = median(times) / median(floor)
+                print(f"{title:44} {median(times):10.0f} {quantile(times, 0.95):8.0f} {ratio:13.2f}")
+    print("to reach: at most 2 times the floor")
+
+
+if __name__ == "__main__":
+    main()
