@@ -14,7 +14,7 @@ check: $(INSTALLED) ## style and types
 	$(BIN)/mypy
 
 browser: $(INSTALLED) ## a Chromium for the browser tests; one that is already there is used
-	$(BIN)/python tests/chromium.py
+	$(BIN)/python -m benchmarks.chromium
 
 run: $(INSTALLED) ## the app
 	$(BIN)/streamlit run app.py

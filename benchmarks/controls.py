@@ -16,11 +16,12 @@ from benchmarks.harness import APP, chromium, machine, median, quantile, served
 
 EMPTY = "import streamlit as st\nn = st.slider('n', 0, 1000, 500)\nst.html(f'<b id=shown>{n}</b>')\n"
 SLIDER = '[data-testid="stSlider"] [role="slider"]'
+DRAW_AGAIN = "button:has-text('Draw again')"
 
 # Page, what to focus, the keys to press by turns, and an expression whose value the key changes.
 CASES = (
     ("sampling grid: pictures a side", "/sampling_grid?n=10", SLIDER, ("ArrowRight", "ArrowLeft"), "sheet"),
-    ("sampling grid: another seed", "/sampling_grid?show=random+draws", "button:has-text('Draw again')", ("Enter",), "sheet"),
+    ("sampling grid: another seed", "/sampling_grid?show=random+draws", DRAW_AGAIN, ("Enter",), "sheet"),
 )  # fmt: skip
 SCREENS = {
     "text": "() => document.querySelector('#shown')?.textContent",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import socket
 import statistics
 import subprocess
@@ -19,22 +18,21 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.chromium import find
+
 PROJECT = Path(__file__).resolve().parent.parent
 APP = PROJECT / "app.py"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
-
-
-def chromium_path() -> str | None:
-    """A Chromium of the system (CHROMIUM names another one); None means Playwright's own."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium. Raises RuntimeError where there is none."""
+    path = find()
+    if path is None:
+        raise RuntimeError("There is no Chromium on this machine; `make browser` installs one.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         try:
             yield browser
         finally:
@@ -58,8 +56,8 @@ def served(script: Path | str, *, environment: dict[str, str] | None = None) -> 
             path = script
         port = free_port()
         command = [
-            sys.executable, "-m", "streamlit", "run", str(path), "--server.port", str(port), "--server.headless", "true",
-            "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false",
+            sys.executable, "-m", "streamlit", "run", str(path), "--server.port", str(port),
+            "--server.headless", "true", "--server.fileWatcherType", "none",
         ]  # fmt: skip
         with (Path(folder) / "server.log").open("w+") as log:
             process = subprocess.Popen(

@@ -13,12 +13,12 @@ SIDE = 18  # pictures along one side of the decoded plane
 
 # Chapter of the lecture, its question, the page that answers it.
 CHAPTERS = (
-    ("6.3 Introduction", "Where does an encoder put each picture, and what lies between?", "latent_map", "Latent map"),
-    ("6.5 As generative models", "Does a random code decode to anything?", "sampling_grid", "Sampling grid"),
-    ("7.3 Introduction", "What does a path from one picture to another pass through?", "interpolation", "Interpolation"),
-    ("7.6 ELBO, 7.8 loss", "Why is a variational latent space continuous and complete?", "continuity_completeness", "Continuity and completeness"),
-    ("7.10 Variants: beta-VAE", "What does each latent mean, and what does beta change?", "traversals", "Traversals"),
-)  # fmt: skip
+    ("6.3 Introduction", "Where does an encoder put each picture, and what lies between?", "latent_map"),
+    ("6.5 As generative models", "Does a random code decode to anything?", "sampling_grid"),
+    ("7.3 Introduction", "What does a path from one picture to another pass through?", "interpolation"),
+    ("7.6 ELBO, 7.8 loss", "Why is a variational latent space continuous and complete?", "continuity_completeness"),
+    ("7.10 Variants: beta-VAE", "What does each latent mean, and what does beta change?", "traversals"),
+)
 
 words, picture = st.columns([5, 4], gap="large", vertical_alignment="center")
 with words:
@@ -42,11 +42,11 @@ with picture:
         st.info("No trained model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
 
 st.subheader("In the order of the lecture", anchor=False)
-for chapter, question, page, title in CHAPTERS:
+for chapter, question, page in CHAPTERS:
     where, what, link = st.columns([3, 6, 3], vertical_alignment="center")
     where.markdown(f":gray[{chapter}]")
     what.markdown(question)
-    link.page_link(f"pages/{page}.py", label=title)
+    link.page_link(f"pages/{page}.py")
 
 st.subheader("What runs here", anchor=False)
 for complaint in damaged_models():

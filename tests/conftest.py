@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 from torch import Tensor
 
 from benchmarks import harness
-from tests import chromium
 from vae_core.data.base import StoredImages
 
 torch.set_num_threads(1)
@@ -42,12 +41,8 @@ def app() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; where there is none the browser tests fail, for a skipped test proves nothing."""
-    path = chromium.find()
-    assert path is not None, "no Chromium on this machine; `make browser` installs one"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHROMIUM", path)
-        with harness.chromium() as running:
-            yield running
+    with harness.chromium() as running:
+        yield running
 
 
 def blobs(count: int, image: tuple[int, int, int], classes: int = 3) -> tuple[Tensor, Tensor]:

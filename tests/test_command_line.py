@@ -18,6 +18,7 @@ from vae_core import __main__ as command_line
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, read_model
 from vae_core.data import DATASETS
 from vae_core.folders import PROJECT
+from vae_core.latent.browser import read_header
 from vae_core.recipes import RECIPES, Recipe
 from vae_core.training import TrainSettings
 
@@ -173,3 +174,21 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("error: ") and "config.json is missing" in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_export_writes_the_pack_that_the_browser_runs(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "tiny-vae", "--device", "cpu", "--out", tiny / "out") == 0
+    assert run("export", tiny / "out", "--out", tiny / "decoder.bin") == 0
+    header = read_header((tiny / "decoder.bin").read_bytes())
+    assert (header["kind"], header["image"], header["latent"]) == ("decoder", [1, 12, 12], 2)
+    assert run("export", "tiny-classifier", "--out", tiny / "none.bin") == 2
+    assert "only a model with a decoder" in capsys.readouterr().err
+    assert not (tiny / "none.bin").exists()
+
+
+def test_a_model_of_another_name_is_never_replaced(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "tiny-vae", "--device", "cpu", "--out", tiny / "out") == 0
+    before = files_in(tiny / "out")
+    assert run("train", "tiny-ae", "--device", "cpu", "--out", tiny / "out") == 2
+    assert "holds the model tiny-vae" in capsys.readouterr().err
+    assert files_in(tiny / "out") == before

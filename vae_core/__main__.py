@@ -1,4 +1,4 @@
-"""The command line: list, train, evaluate."""
+"""The command line: list, train, evaluate, export."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import torch
 from tqdm import tqdm
 
 from vae_core.checkpoints import (
+    CONFIG,
     Checkpoint,
     bundled,
     read_bundled,
+    read_description,
     read_model,
     round_weights,
     write_metrics,
@@ -25,9 +27,10 @@ from vae_core.checkpoints import (
 )
 from vae_core.data import DATASETS
 from vae_core.errors import InvalidInput
-from vae_core.folders import BUNDLED_CHECKPOINTS, PROJECT
+from vae_core.folders import BUNDLED_CHECKPOINTS, PROJECT, write_whole
+from vae_core.latent.browser import pack_decoder, pack_id
 from vae_core.metrics import evaluate_all
-from vae_core.models import MODELS
+from vae_core.models import MODELS, LatentModel
 from vae_core.recipes import RECIPES, Recipe
 from vae_core.training import device_title, pick_device, train
 from vae_core.training.device import DEVICES
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__)
-    commands = top.add_subparsers(required=True, metavar="list | train | evaluate")
+    commands = top.add_subparsers(required=True, metavar="list | train | evaluate | export")
 
     listing = commands.add_parser("list", help="the recipes, and which of them are bundled as trained models")
     listing.set_defaults(run=run_list)
@@ -63,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--json", action="store_true", help="print all of it as JSON")
     evaluation.add_argument("--write", action="store_true", help="also write it to the folder's metrics.json")
     evaluation.set_defaults(run=run_evaluate)
+
+    export = commands.add_parser("export", help="write a model's decoder as the pack that the browser runs")
+    export.add_argument("checkpoint", help="a model folder, or the name of a bundled model")
+    export.add_argument("--out", type=Path, required=True, help="the file to write")
+    export.set_defaults(run=run_export)
     return top
 
 
@@ -82,7 +90,7 @@ def run_train(options: argparse.Namespace) -> None:
     recipe = replace(recipe, training=replace(recipe.training, **changes))
     folder = options.out or PROJECT / "runs" / recipe.name
     device = pick_device(options.device)
-    require_writable(folder)
+    require_writable(folder, recipe.name)
     checkpoint = fit(recipe, folder, device)
     print(f"{recipe.name} on {device_title(device)}: {checkpoint.training['seconds']:.0f} s, written to {folder}")
     metrics = evaluate(checkpoint)
@@ -90,8 +98,10 @@ def run_train(options: argparse.Namespace) -> None:
     print_metrics(metrics)
 
 
-def require_writable(folder: Path) -> None:
-    """Said before the training, not after it."""
+def require_writable(folder: Path, name: str) -> None:
+    """Said before the training, not after it; and no model is replaced by one of another name."""
+    if (folder / CONFIG).exists() and (there := read_description(folder).name) != name:
+        raise InvalidInput(f"{folder} holds the model {there}; choose another folder for {name} with --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -131,11 +141,15 @@ def fit(recipe: Recipe, folder: Path, device: torch.device) -> Checkpoint:
     return read_model(folder)
 
 
+def find(checkpoint: str) -> tuple[Path, Checkpoint]:
+    """A model by its folder or by its bundled name."""
+    if os.path.isdir(checkpoint):  # which, unlike Path.is_dir, is False for a name too long for a path
+        return Path(checkpoint), read_model(Path(checkpoint))
+    return BUNDLED_CHECKPOINTS / checkpoint, read_bundled(checkpoint)
+
+
 def run_evaluate(options: argparse.Namespace) -> None:
-    given = options.checkpoint
-    is_folder = os.path.isdir(given)
-    folder = Path(given) if is_folder else BUNDLED_CHECKPOINTS / given
-    checkpoint = read_model(folder) if is_folder else read_bundled(given)
+    folder, checkpoint = find(options.checkpoint)
     metrics = evaluate(checkpoint)
     if options.write:
         write_metrics(folder, metrics)
@@ -143,6 +157,19 @@ def run_evaluate(options: argparse.Namespace) -> None:
         print(json.dumps(metrics, indent=2))
     else:
         print_metrics(metrics)
+
+
+def run_export(options: argparse.Namespace) -> None:
+    _, checkpoint = find(options.checkpoint)
+    if not isinstance(checkpoint.model, LatentModel):
+        raise InvalidInput(f"{checkpoint.name} is a {checkpoint.model_name}; only a model with a decoder is exported.")
+    config = checkpoint.model.config
+    pack = pack_decoder(checkpoint.model.decoder, config.image, config.latent)
+    try:
+        write_whole(options.out, lambda file: file.write(pack))
+    except OSError as error:
+        raise InvalidInput(f"{options.out} cannot be written ({error}); choose another file with --out.") from error
+    print(f"{checkpoint.name}: {len(pack):,} bytes, pack {pack_id(pack)}, written to {options.out}")
 
 
 def evaluate(checkpoint: Checkpoint) -> dict[str, Any]:

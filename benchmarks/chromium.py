@@ -1,6 +1,6 @@
-"""The Chromium of the browser tests: one that is already there, else Debian's package, else Playwright's own.
+"""The Chromium of browser tests and benchmarks: one that is already there, else Debian's package, else Playwright's.
 
-`python tests/chromium.py` makes sure that there is one.
+`python -m benchmarks.chromium` makes sure that there is one.
 """
 
 from __future__ import annotations
