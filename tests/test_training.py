@@ -12,7 +12,7 @@ from tests.test_models import build
 from vae_core.errors import InvalidInput
 from vae_core.training import TrainSettings, pick_device, train
 from vae_core.training.device import DEVICES, available
-from vae_core.training.loop import PRECISIONS, learning_rate
+from vae_core.training.loop import PRECISIONS, kl_scale, learning_rate
 
 CPU = torch.device("cpu")
 
@@ -63,6 +63,15 @@ def test_the_learning_rate_warms_up_and_ends_at_nearly_zero() -> None:
     assert 0 <= rates[-1] < 1e-5
 
 
+def test_the_kl_falls_from_its_first_weight_to_beta_and_stays_there() -> None:
+    settings = TrainSettings(kl_start=16.0)
+    scales = [kl_scale(step, 1000, settings) for step in range(1000)]
+    assert scales[0] == pytest.approx(16)
+    assert scales[300] == pytest.approx(4)  # half of the fall, by exponents
+    assert scales[600:] == [1.0] * 400
+    assert all(kl_scale(step, 1000, TrainSettings()) == 1.0 for step in range(1000))
+
+
 def test_a_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(InvalidInput, match="64"):
         list(train(build("vae"), blob_source(50), TrainSettings(batch=64), CPU))
@@ -78,7 +87,7 @@ def test_a_loss_that_explodes_stops_training() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("epochs", 0), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0), ("seed", -1),
+    [("epochs", 0), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0), ("seed", -1), ("kl_start", 0.0),
      ("precision", "float8")],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:

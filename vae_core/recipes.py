@@ -9,6 +9,7 @@ from vae_core.training import TrainSettings
 
 BETAS_PLANE = (0.1, 0.5, 1, 2, 4, 8)  # trained for the two-dimensional models
 BETAS_SPRITES = (1, 2, 4, 8, 16)
+SPRITES_FIRST_WEIGHT = 200.0
 IMAGE = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28), "sprites": (1, 64, 64)}
 
 
@@ -60,14 +61,11 @@ def _sprites(beta: int) -> Recipe:
         "image": IMAGE["sprites"], "latent": 10, "network": "conv", "channels": (16, 16, 32, 64), "hidden": (256,),
         "activation": "relu", "beta": float(beta),
     }  # fmt: skip
-    return Recipe(
-        f"sprites-10d-vae-beta{beta}",
-        "sprites",
-        "vae",
-        settings,
-        TrainSettings(epochs=4, batch=128, lr=1e-3),
-        "sprites-classifier",
-    )
+    # From a KL that weighs 200 the two positions find a latent each before anything else, and keep it. At a small
+    # beta the same start would leave most latents asleep for good.
+    kl_start = SPRITES_FIRST_WEIGHT / beta if beta >= 8 else 1.0
+    training = TrainSettings(epochs=2, batch=64, lr=1e-3, kl_start=kl_start)
+    return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training, "sprites-classifier")
 
 
 def _classifier(short: str, data: str, classes: int, channels: tuple[int, ...], training: TrainSettings) -> Recipe:

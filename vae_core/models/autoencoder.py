@@ -25,7 +25,7 @@ class Autoencoder(LatentModel):
     def encode(self, x: Tensor) -> Posterior:
         return Posterior(mean=self.encoder(x), logvar=None)
 
-    def loss(self, x: Tensor, labels: Tensor | None = None) -> LossTerms:
+    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
         code = self.encode(x).mean  # [B, Z]
         recon = self.recon_per_image(x, code).mean()
         return LossTerms(total=recon, recon=recon, kl=recon.new_zeros(()), kl_per_latent=code.new_zeros(code.shape[1]))

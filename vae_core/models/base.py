@@ -124,6 +124,7 @@ class LatentModel(nn.Module):
         log_sigma = self.log_sigma if learned else math.log(self.config.sigma)
         return gaussian_nll(torch.sigmoid(logits.float()), x, log_sigma)
 
-    def loss(self, x: Tensor, labels: Tensor | None = None) -> LossTerms:
-        """The objective on a batch [B, C, H, W]; labels [B] are for models that use them."""
+    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
+        """The objective on a batch [B, C, H, W]; labels [B] are for models that use them,
+        `kl_scale` multiplies beta where there is one (for schedules)."""
         raise NotImplementedError

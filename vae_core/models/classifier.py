@@ -68,7 +68,7 @@ class Classifier(nn.Module):
         """Logits [B, classes] for images [B, C, H, W] in [0, 1]."""
         return self.head(self.body(x))
 
-    def loss(self, x: Tensor, labels: Tensor | None = None) -> ClassifierTerms:
+    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> ClassifierTerms:
         assert labels is not None, "a classifier is trained on labelled images"
         logits = self(x).float()
         target = labels.to(logits.device).long()

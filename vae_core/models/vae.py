@@ -37,12 +37,11 @@ class VAE(LatentModel):
         mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
         return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
 
-    def loss(self, x: Tensor, labels: Tensor | None = None, beta: float | None = None) -> LossTerms:
-        """recon + beta * KL, with one draw of z per image; `beta` overrides the config's (for schedules)."""
+    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
+        """recon + kl_scale * beta * KL, with one draw of z per image."""
         posterior = self.encode(x)
         assert posterior.logvar is not None
         recon = self.recon_per_image(x, posterior.sample()).mean()
         kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
         kl = kl_per_latent.sum()
-        weight = self.config.beta if beta is None else beta
-        return LossTerms(total=recon + weight * kl, recon=recon, kl=kl, kl_per_latent=kl_per_latent)
+        return LossTerms(total=recon + kl_scale * self.config.beta * kl, recon=recon, kl=kl, kl_per_latent=kl_per_latent)

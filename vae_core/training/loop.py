@@ -14,6 +14,7 @@ from torch import Tensor
 from vae_core.errors import InvalidInput
 
 PRECISIONS = ("float32", "bfloat16")
+KL_FALL = 0.6  # share of the training after which the KL weighs what the model's beta says
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class TrainSettings:
     clip: float = 100.0  # largest norm of the gradient of a step; the losses are sums over pixels, so it is large
     precision: str = "bfloat16"  # of the matrix products; weights, latents and losses stay in float32
     seed: int = 0
+    kl_start: float = 1.0  # the KL's weight at the first step, as a multiple of the model's beta
 
     def __post_init__(self) -> None:
         for what, low, high in (
@@ -37,7 +39,7 @@ class TrainSettings:
         ):
             if not low <= getattr(self, what) <= high:
                 raise InvalidInput(f"{what} is {getattr(self, what)!r}; allowed: {low} to {high}.")
-        for what in ("lr", "clip"):
+        for what in ("lr", "clip", "kl_start"):
             if not (math.isfinite(getattr(self, what)) and getattr(self, what) > 0):
                 raise InvalidInput(f"{what} is {getattr(self, what)!r}; allowed: a number above 0.")
         if self.precision not in PRECISIONS:
@@ -55,7 +57,7 @@ class Progress(NamedTuple):
 
 
 class Trainable(Protocol):
-    def loss(self, x: Tensor, labels: Tensor | None = None) -> Any: ...
+    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> Any: ...
 
 
 class Source(Protocol):
@@ -72,6 +74,15 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
         return settings.lr * (step + 1) / settings.warmup
     share = (step - settings.warmup) / max(1, steps - settings.warmup)
     return settings.lr * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def kl_scale(step: int, steps: int, settings: TrainSettings) -> float:
+    """What beta is multiplied with: from `kl_start` exponentially to 1 over the first KL_FALL of the steps.
+
+    A KL that weighs much at first lets only the few strongest factors through, one latent each, and the others
+    once these are in place (the idea of Burgess et al. 2018, who raise a capacity instead).
+    """
+    return settings.kl_start ** max(0.0, 1 - step / (KL_FALL * steps))
 
 
 def train(
@@ -99,7 +110,8 @@ def train(
         for batch in shuffled[: per_epoch * settings.batch].view(per_epoch, settings.batch):
             optimiser.param_groups[0]["lr"] = learning_rate(step, steps, settings)
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                terms = model.loss(source.images(batch), labels[batch])  # type: ignore[operator]
+                scale = kl_scale(step, steps, settings)
+                terms = model.loss(source.images(batch), labels[batch], scale)  # type: ignore[operator]
             optimiser.zero_grad()
             terms.total.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
