@@ -250,6 +250,7 @@ def show() -> None:
     frame.honesty(cards, f"{held_out}, {STEPS} steps between them; judged by {judge}, trained on the training images.")
 
 
+frame.go_through_the_router()
 explore()
 frame.closing(
     """

@@ -158,6 +158,7 @@ def show() -> None:
         frame.honesty(shown, f"{n * n} codes decoded{each}, none of them from an image. {origin(shown, mode)}")
 
 
+frame.go_through_the_router()
 explore()
 frame.closing(
     """

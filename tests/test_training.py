@@ -87,7 +87,8 @@ def test_a_loss_that_explodes_stops_training() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("epochs", 0), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0), ("seed", -1), ("kl_start", 0.0),
+    [("epochs", 0), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0), ("seed", -1),
+     ("kl_start", 0.0),
      ("precision", "float8")],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:

@@ -90,7 +90,7 @@ const frameMethods = {
     }
     const { labels, classes } = plane.points;
     const original = atlas && pin.index < atlas.pack.count ? (canvas) => paintThumbnail(canvas, atlas.pack, atlas.atlas, pin.index) : null;
-    return { title: `Pinned: ${classes[labels[pin.index]]}, image ${(pin.index + 1).toLocaleString("en")}`, note, z, std, original };
+    return { title: `Pinned: ${classes[labels[pin.index]]}, image ${pin.index.toLocaleString("en")}`, note, z, std, original };
   },
 
   /** Fresh draws from the posterior of the pin in pane p, as pictures and as crosses on the plane. */

@@ -94,7 +94,10 @@ class LatentMap {
     const pinned = this.news("pin", pin) && !this.isEcho(pin);
     if (!fresh && !turned && !moved && !pinned) return;
     if (turned) this.axes = [...axes];
-    if (pinned) this.pin = pin === null ? null : typeof pin === "number" ? { kind: "image", index: pin } : { kind: "outside", ...pin };
+    if (pinned) {
+      this.pin = pin === null ? null : typeof pin === "number" ? { kind: "image", index: pin } : { kind: "outside", ...pin };
+      this.reported = []; // a later return to an image that was clicked before is news, not an echo
+    }
     if (fresh || turned) this.span();
     this.anchorAt();
     if (pinned && this.pin && !(mounting && this.data.cursor)) this.goToPin();

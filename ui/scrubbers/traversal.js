@@ -103,7 +103,7 @@ function createPane(view) {
         el("div", { class: "tag" }, row.title, row.value, row.state), strip);
       scrubOn(strip, row);
       row.node.addEventListener("keydown", (event) => pressKey(event, row));
-      row.node.addEventListener("keyup", fix);
+      row.node.addEventListener("keyup", () => hand?.byKey && fix()); // not the key that brought the focus here
       row.node.addEventListener("blur", () => hand?.byKey && fix());
       return row;
     });

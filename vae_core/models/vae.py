@@ -44,4 +44,5 @@ class VAE(LatentModel):
         recon = self.recon_per_image(x, posterior.sample()).mean()
         kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
         kl = kl_per_latent.sum()
-        return LossTerms(total=recon + kl_scale * self.config.beta * kl, recon=recon, kl=kl, kl_per_latent=kl_per_latent)
+        total = recon + kl_scale * self.config.beta * kl
+        return LossTerms(total, recon, kl, kl_per_latent)
