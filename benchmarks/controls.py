@@ -21,13 +21,17 @@ DRAW_AGAIN = "button:has-text('Draw again')"
 # Page, what to focus, the keys to press by turns, and an expression whose value the key changes.
 CASES = (
     ("sampling grid: pictures a side", "/sampling_grid?n=10", SLIDER, ("ArrowRight", "ArrowLeft"), "sheet"),
-    ("sampling grid: another seed", "/sampling_grid?show=random+draws", DRAW_AGAIN, ("Enter",), "sheet"),
+    ("sampling grid: another seed", "/sampling_grid?codes=random+draws", DRAW_AGAIN, ("Enter",), "sheet"),
 )  # fmt: skip
 SCREENS = {
     "text": "() => document.querySelector('#shown')?.textContent",
     "sheet": """() => {
-      const image = document.querySelector('[data-testid="stImage"] img');
-      return image && image.complete ? image.src : undefined;
+      if (!window.__sheet?.isConnected) {  // inside a component's shadow, so it has to be looked for
+        const roots = [...document.querySelectorAll("*")].map((node) => node.shadowRoot ?? node);
+        window.__sheet = roots.map((root) => root.querySelector('[data-testid="sheet"] img')).find(Boolean);
+      }
+      const image = window.__sheet;
+      return image?.complete && image.naturalWidth ? image.src : undefined;
     }""",
 }
 # Resolves with the milliseconds from the next key press to the first change of what `read` returns.

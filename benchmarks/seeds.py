@@ -39,7 +39,7 @@ def trained(name: str, seed: int) -> Checkpoint:
 
 def compared_scores(metrics: dict[str, Any]) -> dict[str, float]:
     return {
-        "continuity_unevenness": metrics["continuity"]["unevenness"]["mean"],
+        "unevenness": metrics["continuity"]["unevenness"]["mean"],
         "no_class": metrics["continuity"]["no_class"]["mean"],
         "precision": metrics["completeness"]["precision"]["mean"],
         "density": metrics["completeness"]["density"]["mean"],

@@ -175,7 +175,7 @@ def show_seeds(family: str) -> None:
     for score in CONTINUITY + COMPLETENESS:
         row = {"score": f"{score.title}, {score.better} is better"}
         for variant, values in found.items():
-            if series := values.get(score.number) or values.get(f"{score.metric}_{score.number}"):
+            if series := values.get(score.number):
                 row[variant] = f"{min(series):.3f} to {max(series):.3f}"
         rows.append(row)
     st.table(rows)
@@ -198,7 +198,7 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     show_scores(measured, (autoencoder, vae), CONTINUITY)
     st.caption(
         f"Dot: mean over {about['pairs']} pairs of held-out images, {about['steps']} steps each. Thin line: one "
-        "standard deviation over the pairs. Thick line: 95 % interval of the mean."
+        "standard deviation over the pairs. Thick line: 1.96 standard errors of the mean, a 95 % interval."
     )
     about = autoencoder.metrics["completeness"]
     st.subheader("Completeness: every code a picture", anchor=False)
@@ -206,7 +206,8 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     show_scores(measured, (autoencoder, vae), COMPLETENESS)
     st.caption(
         f"Dot: mean over {about['draws']} draws of {about['samples']:,} codes, each against as many held-out "
-        "images. Thin line: one standard deviation over the draws. Thick line: 95 % interval of the mean. "
+        "images. Thin line: one standard deviation over the draws. Thick line: 1.96 standard errors of the mean, "
+        "which for so few draws is somewhat less than a 95 % interval. "
         "Codes of the autoencoder: a Gaussian fitted to its held-out codes."
     )
     show_seeds(name)

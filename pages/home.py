@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.cache import damaged_models, decoded_plane, families, model_cards
+from ui.frame import go_through_the_router
 from vae_core.data import DATASETS
 from vae_core.training import device_title, pick_device
 
@@ -20,6 +21,7 @@ CHAPTERS = (
     ("7.10 Variants: beta-VAE", "What does each latent mean, and what does beta change?", "traversals"),
 )
 
+go_through_the_router()
 words, picture = st.columns([5, 4], gap="large", vertical_alignment="center")
 with words:
     st.title("See what a latent space is", anchor=False)
@@ -52,8 +54,8 @@ st.subheader("What runs here", anchor=False)
 for complaint in damaged_models():
     st.warning(complaint)
 st.markdown(
-    f"This server decodes and trains on **{device_title(pick_device())}**. Whatever your hand drags is decoded in "
-    "your own browser, from the model's own weights."
+    f"Whatever your hand drags is decoded in your own browser, from the model's own weights. The server decodes the "
+    f"rest on its CPU; training takes the best device that it has: **{device_title(pick_device())}**."
 )
 st.dataframe(
     [
@@ -65,8 +67,8 @@ st.dataframe(
             "-ELBO, nats per image": -card.metrics["elbo"]
             if "elbo" in card.metrics and card.beta is not None
             else None,
-            "steps": card.training["steps"],
-            "trained on": card.training["device"],
+            "steps": card.training.get("steps"),
+            "trained on": card.training.get("device"),
         }
         for cards in families().values()
         for card in cards
@@ -74,4 +76,7 @@ st.dataframe(
     hide_index=True,
     column_config={"-ELBO, nats per image": st.column_config.NumberColumn(format="%.1f")},
 )
-st.caption("Scores are measured on the 10,000 held-out images of each dataset. An autoencoder has no ELBO.")
+st.caption(
+    "Scores are measured on the 10,000 held-out images of each dataset. On the grey images of MNIST and Fashion-MNIST "
+    "the reconstruction term is grey BCE. An autoencoder has no ELBO."
+)

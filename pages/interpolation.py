@@ -33,6 +33,7 @@ START = {
     "fashion_mnist": (4303, 2285, 1, 2),
     "sprites": (8234, 454, 8712, 7537),
 }
+ANY_START = (0, 1, 2, 3)  # for data that nobody has searched for a telling pair
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,13 @@ def pick_images(dataset: str, count: int) -> list[int]:
         st.session_state["ends of"] = dataset
         for end in ENDS:
             controls.to_link(end.lower(), None)
-    return [pick_image(end, dataset, START[dataset][i]) for i, end in enumerate(ENDS[:count])]
+    return [pick_image(end, dataset, START.get(dataset, ANY_START)[i]) for i, end in enumerate(ENDS[:count])]
 
 
 def pick_models(beside: bool) -> tuple[ModelCard, ModelCard | None]:
     """A model, and on a path beside it the autoencoder, or another VAE where there is none."""
-    groups = cache.families()
-    if not groups:
-        raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
-    cards = groups[controls.choose("Data and latents", list(groups), key="data", style="select")]
-    variants = {card.variant: card for card in cards}
-    first = variants[controls.choose("Model", list(variants), key="model", default="beta 1", style="select")]
+    _, cards = controls.pick_family()
+    first = controls.pick_model(cards, style="select")
     if not beside:
         return first, None
     others = [card.variant for card in cards if card != first]
@@ -272,7 +269,8 @@ numbers, for every model and with their spread, stand on the page *Continuity an
 **7.6 to 7.8**: the KL term of the ELBO closes the gaps. **7.9 Results**: what lies in the latent space of a VAE.
 
 A path is $z(t) = (1 - t)\\,z_A + t\\,z_B$, with $z_A$ and $z_B$ the codes of the two pictures and $t$ from 0 to 1;
-the spherical one turns from the direction of $z_A$ to that of $z_B$ about the origin, as far from it as the ends are.
+the spherical one turns from the direction of $z_A$ to that of $z_B$ about the origin, its length going evenly from
+that of $z_A$ to that of $z_B$.
 The size of a step is $\\lVert x_{i+1} - x_i \\rVert_2$ over all pixels of two neighbouring decoded pictures.
 """,
 )

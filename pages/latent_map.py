@@ -16,8 +16,8 @@ from vae_core.data import DATASETS
 from vae_core.data.uploads import read_picture
 from vae_core.errors import InvalidInput
 from vae_core.latent.browser import pack_decoder, pack_id
+from vae_core.latent.pictures import enlarge
 from vae_core.latent.projections import PROJECTIONS, project
-from vae_core.latent.traversals import order_by_kl
 from vae_core.models.vae import VAE
 
 NEIGHBOURS = 8
@@ -55,7 +55,9 @@ def own_picture(dataset: str, side: int) -> torch.Tensor | None:
     """A picture [1, 1, H, W] drawn or uploaded here, or None."""
     way = controls.choose("A picture of your own", [NO_PICTURE, DRAW, UPLOAD], key="own")
     if way == DRAW:
-        drawing = draw_pad(key=f"pad-{dataset}", size=side, centre="mnist" if dataset == "mnist" else "none")
+        digits = dataset == "mnist"
+        label = f"Draw a {'digit' if digits else 'picture'} with the mouse, a pen or a finger."
+        drawing = draw_pad(key=f"pad-{dataset}", size=side, centre="mnist" if digits else "none", label=label)
         if drawing is None:
             st.caption("Draw something, and see above where the model puts it.")
             return None
@@ -92,7 +94,7 @@ def neighbours(card: ModelCard, z: Sequence[float]) -> None:
     distances = torch.linalg.vector_norm(cloud.codes - torch.tensor(z), dim=1)
     nearest = distances.topk(NEIGHBOURS, largest=False)
     pictures = cache.held_out(card.dataset).images(nearest.indices)
-    enlarged = pictures.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, 0].numpy()
+    enlarged = enlarge(pictures, 4)[:, 0].numpy()
     captions = [
         f"{names[int(cloud.labels[i])]}, {distance:.2g} away"
         for i, distance in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
@@ -131,7 +133,7 @@ def explorer(family: str, cards: list[ModelCard]) -> None:
         remembered: Pick | None = st.session_state.get(f"{key} picked")
         cursor, pinned, axes = start_of(remembered, family, cards[0].latent)
         if remembered is None and pinned is None and cards[0].latent > 2 and "axes" not in st.query_params:
-            axes = used_most(cards[0])
+            axes = (cards[0].by_kl[0], cards[0].by_kl[1])  # those that carry the most nats
         ship_all(cards)
         picked = latent_map(
             [pane(card) for card in cards],
@@ -151,13 +153,6 @@ def explorer(family: str, cards: list[ModelCard]) -> None:
         with between:
             mean = outside(picture, cards[:1]).posteriors[0][0]
             neighbours(cards[0], mean)
-
-
-def used_most(card: ModelCard) -> tuple[int, int]:
-    """The two latents that carry the most nats."""
-    per_latent = card.metrics.get("kl_per_latent")
-    order = order_by_kl(torch.tensor(per_latent)) if per_latent else [0, 1]
-    return int(order[0]), int(order[1])
 
 
 @st.fragment

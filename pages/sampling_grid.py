@@ -21,18 +21,12 @@ MOST_SEEDS = 1_000_000
 GAP = 8  # pixels of paper between two sheets in the saved picture
 
 
-def kl_order(card: ModelCard) -> list[int]:
-    """The latents of a model, the most used first; as they come where the KL of each is not known."""
-    per_latent = card.metrics.get("kl_per_latent") or [0.0] * card.latent
-    return sorted(range(card.latent), key=lambda latent: -per_latent[latent])
-
-
 def pick_axes(card: ModelCard) -> tuple[int, int]:
     """Which two latents span the plane; the two that the model uses most to begin with."""
     if card.latent == 2:
         return 0, 1
     names = [f"latent {latent + 1}" for latent in range(card.latent)]
-    order = [names[latent] for latent in kl_order(card)]
+    order = [names[latent] for latent in card.by_kl]
     left, right = st.columns(2)
     with left:
         across = controls.choose("Across", names, key="across", default=order[0], style="select")
@@ -48,7 +42,7 @@ def same_ranks(card: ModelCard, first: ModelCard, axes: tuple[int, int]) -> tupl
     """The axes of a second model: its latents of the same ranks by KL, for their numbers mean nothing together."""
     if card.latent == 2:
         return axes
-    ranks, order = kl_order(first), kl_order(card)
+    ranks, order = first.by_kl, card.by_kl
     return order[ranks.index(axes[0])], order[ranks.index(axes[1])]
 
 
@@ -107,12 +101,8 @@ def show() -> None:
     left, right = st.columns([3, 1], gap="medium")
     with right:
         mode = controls.choose("Decode", (PLANE, DRAWS), key="codes")
-        groups = cache.families()
-        if not groups:
-            raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
-        cards = groups[controls.choose("Data and latents", list(groups), key="data", style="select")]
-        variants = {card.variant: card for card in cards}
-        first = variants[controls.choose("Model", list(variants), key="model", default="beta 1", style="select")]
+        _, cards = controls.pick_family()
+        first = controls.pick_model(cards, style="select")
         second = controls.pick_second_model(cards, first)
         shown = [card for card in (first, second) if card]
         axes = pick_axes(first) if mode == PLANE else (0, 1)

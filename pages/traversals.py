@@ -75,14 +75,9 @@ def base_of(number: int, card: ModelCard, image: int | None) -> list[float]:
     return base or home
 
 
-def order_of(card: ModelCard) -> list[int]:
-    """The latents of a model, the one with the largest KL first."""
-    return order_by_kl(torch.tensor(card.metrics["kl_per_latent"])).tolist()
-
-
 def rows_of(card: ModelCard) -> list[Row]:
     kl, activity = card.metrics["kl_per_latent"], card.metrics["activity"]
-    return [Row(i, kl[i], activity[i] > THRESHOLD) for i in order_of(card)]
+    return [Row(i, kl[i], activity[i] > THRESHOLD) for i in card.by_kl]
 
 
 def keep_base() -> None:
@@ -148,7 +143,7 @@ def show_factors(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> Non
     st.subheader("Which latent answers to which factor?", anchor=False)
     *heats, rest = st.columns([2, 1] if len(cards) == 1 else [3, 3, 2], gap="medium")
     for card, column in zip(cards, heats, strict=True):
-        order = order_of(card)
+        order = card.by_kl
         share = np.array(card.metrics["factor_information"])[order]
         factors = DATASETS[card.dataset].factor_names
         column.markdown(f"**β = {card.beta:g}:** share of a factor's entropy that a latent tells")

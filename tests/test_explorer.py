@@ -110,9 +110,13 @@ def test_arrow_keys_move_and_streamlit_does_not_take_our_keys(page: Page, app: s
     page.keyboard.press("ArrowRight")
     page.evaluate(TWO_FRAMES)
     assert latent(picture)[0] > start[0]
-    page.keyboard.press("c")  # Streamlit's "clear the cache" dialog
-    page.wait_for_timeout(300)
-    assert page.get_by_role("dialog").count() == 0
+    page.evaluate("""() => {
+      window.__heard = [];
+      document.addEventListener("keydown", (event) => window.__heard.push(event.key));
+    }""")
+    for key in ("c", "r"):  # "clear the cache" and "rerun" for Streamlit, which listens on the document
+        page.keyboard.press(key)
+    assert page.evaluate("() => window.__heard") == []
 
 
 def test_a_copied_link_brings_the_screen_back(page: Page, app: str, browser: Browser) -> None:

@@ -72,6 +72,23 @@ def test_sixteen_bits_are_scaled_and_said() -> None:
     assert any("8 bits" in note for note in notes)
 
 
+def test_a_photo_that_a_phone_saved_lying_down_stands_up() -> None:
+    lying = Image.fromarray(np.rot90(stroke()).copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise to see it upright
+    file = io.BytesIO()
+    lying.save(file, "png", exif=exif)
+    upright = read_picture(encoded(stroke()), 28, 20).picture
+    assert torch.equal(read_picture(file.getvalue(), 28, 20).picture, upright)
+
+
+def test_a_photo_with_previews_is_a_still_picture() -> None:
+    file = io.BytesIO()
+    Image.fromarray(stroke()).save(file, "mpo", save_all=True, append_images=[Image.fromarray(stroke()[::2, ::2])])
+    upright = read_picture(encoded(stroke(), "jpeg"), 28, 20).picture
+    torch.testing.assert_close(read_picture(file.getvalue(), 28, 20).picture, upright, rtol=0, atol=0.02)
+
+
 @pytest.mark.parametrize("size", [(1, 200_000), (200_000, 1), (3, 5)])
 @pytest.mark.parametrize("box", [20, None])
 def test_any_proportions_fit(size: tuple[int, int], box: int | None) -> None:

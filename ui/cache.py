@@ -15,7 +15,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from vae_core.checkpoints import Checkpoint, bundled, read_bundled, read_description
+from vae_core.checkpoints import Checkpoint, Description, bundled, read_bundled, read_description
 from vae_core.data import DATASETS, ImageSource
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
@@ -24,10 +24,11 @@ from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
 from vae_core.latent.paths import PATHS, blend, step_sizes
 from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
+from vae_core.latent.traversals import order_by_kl
 from vae_core.recipes import RECIPES
 
 THUMBNAIL_SIDE = 28  # pixels
-FAMILY_TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion", "sprites": "Sprites"}
+FAMILY_TITLES = {"fashion_mnist": "Fashion"}  # where the dataset's own title is too long for a picker
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ModelCard:
     @property
     def family(self) -> str:
         """Models that may be compared: same data, same number of latents."""
-        return f"{FAMILY_TITLES[self.dataset]} {self.latent}-D"
+        return f"{FAMILY_TITLES.get(self.dataset, DATASETS[self.dataset].title)} {self.latent}-D"
 
     @property
     def variant(self) -> str:
@@ -69,6 +70,12 @@ class ModelCard:
         network = {"mlp": "MLP", "conv": "convolutional"}[self.network]
         return f"{self.title}, {latents}, {network}, trained on {DATASETS[self.dataset].title}"
 
+    @property
+    def by_kl(self) -> list[int]:
+        """The latents, the one with the largest KL first; in their own order where no KL was measured."""
+        per_latent = self.metrics.get("kl_per_latent")
+        return order_by_kl(torch.tensor(per_latent)).tolist() if per_latent else list(range(self.latent))
+
 
 @st.cache_resource(show_spinner=False)
 def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
@@ -78,6 +85,7 @@ def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
     for name in [name for name in RECIPES if name in folders and RECIPES[name].model != "classifier"]:
         try:
             told = read_description(folders[name])
+            require_recipe(told, name)
         except InvalidInput as error:  # one damaged folder does not take the others along
             damaged.append(str(error))
             continue
@@ -93,6 +101,16 @@ def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
             training=told.training,
         )
     return cards, damaged
+
+
+def require_recipe(told: Description, name: str) -> None:
+    """A folder whose config is another model's would show its pictures under a wrong name."""
+    recipe = RECIPES[name]
+    if (told.model_name, told.dataset) != (recipe.model, recipe.data):
+        raise InvalidInput(
+            f"The model folder {name} holds the model {told.model_name[:60]!r} of the data {told.dataset[:60]!r}; "
+            f"it must be {recipe.model!r} of {recipe.data!r}. Make it again: `python -m vae_core train {name}`."
+        )
 
 
 def model_cards() -> dict[str, ModelCard]:
@@ -177,18 +195,15 @@ def thumbnails_pack(dataset: str) -> bytes:
     source = held_out(dataset)
     shrink = torch.nn.functional.adaptive_avg_pool2d
     parts = [shrink(source.images(i), THUMBNAIL_SIDE) for i in torch.arange(len(source)).split(1000)]
-    return pack_thumbnails((torch.cat(parts) * 255).round().to(torch.uint8))
+    return pack_thumbnails(to_bytes(torch.cat(parts)))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def decoded_plane(name: str, side: int) -> np.ndarray:
     """The plane of a model with two latents as one sheet of side x side pictures, decoded at the quantiles of
     its Gaussian: uint8 [H, W, C]."""
-    cloud, model = encoded(name), checkpoint(name).model
-    codes = cloud.centre + prior_quantile_grid(side) @ torch.linalg.cholesky(cloud.covariance).T
-    with torch.inference_mode():
-        sheet = tile(model.decode(codes), side)  # type: ignore[operator]
-    return (sheet * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    codes = source_of_codes(name).place(prior_quantile_grid(side))
+    return _decoded(name, codes).sheet.permute(1, 2, 0).numpy()
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

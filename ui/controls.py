@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from ui.cache import ModelCard, families
+from vae_core.errors import InvalidInput
 
 NOTHING = "nothing"
 
@@ -88,15 +89,15 @@ def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] |
 
 
 def index_from_link(key: str, count: int, start: int, what: str = "image") -> int:
-    """The number of a held-out image, or of something else, that a page itself put into the link."""
+    """The number of a held-out image, or of something else, that a page itself put into the link; a `start` of -1
+    means none."""
     arrived = st.query_params.get(key)
     if arrived is None:
         return start
     if arrived.isdecimal() and len(arrived) < 12 and int(arrived) < count:
         return int(arrived)
-    st.warning(
-        f"The link asks for {what} {arrived[:60]!r}; there are 0 to {count - 1}. {what.capitalize()} {start} is shown."
-    )
+    shown = f"{what.capitalize()} {start}" if start >= 0 else "None"
+    st.warning(f"The link asks for {what} {arrived[:60]!r}; there are 0 to {count - 1}. {shown} is shown.")
     del st.query_params[key]
     return start
 
@@ -111,20 +112,26 @@ def to_link(key: str, values: Sequence[float] | int | None) -> None:
         st.query_params[key] = text
 
 
-def pick_family(*, only: Sequence[str] | None = None) -> tuple[str, list[ModelCard]]:
-    """The data and the number of latents; returns the family's name and its models."""
+def pick_family() -> tuple[str, list[ModelCard]]:
+    """The data and the number of latents; returns the family's name and its models. InvalidInput without any."""
     groups = families()
-    names = [name for name in groups if only is None or name in only]
-    name = choose("Data and latents", names, key="data", style="select")
+    if not groups:
+        raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
+    name = choose("Data and latents", list(groups), key="data", style="select")
     return name, groups[name]
 
 
 def pick_model(
-    cards: Sequence[ModelCard], *, key: str = "model", label: str = "Model", default: str = "beta 1"
+    cards: Sequence[ModelCard],
+    *,
+    key: str = "model",
+    label: str = "Model",
+    default: str = "beta 1",
+    style: Literal["segmented", "select", "slider"] = "segmented",
 ) -> ModelCard:
     """One model of a family."""
     variants = {card.variant: card for card in cards}
-    return variants[choose(label, list(variants), key=key, default=default)]
+    return variants[choose(label, list(variants), key=key, default=default, style=style)]
 
 
 def pick_second_model(

@@ -142,8 +142,8 @@ def scores(
     x: str,
     of_data: float | None,
 ) -> go.Figure:
-    """One score of several models, the first on top: the mean with one standard deviation (thin) and 95 % of where
-    the true mean lies (thick). The dashed line is what held-out images themselves reach."""
+    """One score of several models, the first on top: the mean with one standard deviation (thin) and 1.96
+    standard errors (thick). The dashed line is what held-out images themselves reach."""
     figure = go.Figure()
     for name, mean, spread, error, colour in zip(names, means, spreads, errors, colours, strict=True):
         for width, half in ((1.5, spread), (6, 1.96 * error)):

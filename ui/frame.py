@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from ui.cache import ModelCard
+from ui.cache import ModelCard, held_out
 from vae_core.data import DATASETS
 
 
@@ -39,8 +39,7 @@ def honesty(cards: Sequence[ModelCard], shown: str) -> None:
 
 def held_out_words(dataset: str, shown: int) -> str:
     """How many of how many held-out images are on the screen."""
-    total = 10_000
-    return f"{shown:,} of {total:,} held-out images of {DATASETS[dataset].title}."
+    return f"{shown:,} of {len(held_out(dataset)):,} held-out images of {DATASETS[dataset].title}."
 
 
 def likelihood_words(card: ModelCard) -> str:

@@ -180,8 +180,8 @@ def evaluate(checkpoint: Checkpoint) -> dict[str, Any]:
     source = dataset.load("test")
     judge = None
     if checkpoint.model_name != "classifier":
-        name = next(r.name for r in RECIPES.values() if r.data == checkpoint.dataset and r.model == "classifier")
-        judge = read_bundled(name).model
+        judges = [r.name for r in RECIPES.values() if r.data == checkpoint.dataset and r.model == "classifier"]
+        judge = read_bundled(judges[0]).model if judges else None  # without one, what needs a judge is left out
     return evaluate_all(checkpoint.model, source, judge)
 
 

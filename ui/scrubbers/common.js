@@ -121,6 +121,32 @@ function makeShared() {
   };
 }
 
+/**
+ * A hand on `node`: `start()` and `follow(event)` when it goes down, `follow` as it drags (with `hover` also while a
+ * mouse moves over it, no button down), `release()` when it lets go, `cancel()` when the finger scrolls the page instead.
+ */
+function onDrag(node, { start = () => {}, follow, release, cancel, hover = false }) {
+  let pointer = null;
+  node.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    node.setPointerCapture(pointer);
+    start();
+    follow(event);
+  });
+  node.addEventListener("pointermove", (event) => {
+    const hovers = hover && event.pointerType === "mouse" && event.buttons === 0;
+    if (pointer === null ? hovers : event.pointerId === pointer) follow(event);
+  });
+  for (const [type, end] of [["pointerup", release], ["pointercancel", cancel]]) {
+    node.addEventListener(type, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      end();
+    });
+  }
+}
+
 /** Where the pointer is on a strip of `count` frames: 0 at the first frame's centre, 1 at the last's. */
 function alongFrames(element, count, clientPosition, vertical = false) {
   const box = element.getBoundingClientRect();

@@ -67,23 +67,8 @@ function createCorners() {
     component.setStateValue("release", { at, when: Date.now() });
   }
 
-  let pointer = null;
-  square.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
-    pointer = event.pointerId;
-    square.setPointerCapture(pointer);
-    follow(event);
-  });
-  square.addEventListener("pointermove", (event) => {
-    if (pointer === null ? event.pointerType === "mouse" && event.buttons === 0 : event.pointerId === pointer) follow(event);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    square.addEventListener(end, (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      report();
-    });
-  }
+  let before = at;
+  onDrag(square, { start: () => (before = at), follow, release: report, cancel: () => move(...before), hover: true });
   square.addEventListener("keydown", (event) => {
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!arrow) return;

@@ -105,27 +105,13 @@ function createPath() {
   }
 
   function scrubOn(frames) {
-    let pointer = null;
     let before = t;
     const follow = (event) => move(alongFrames(frames, component.data.steps, event.clientX));
-    frames.addEventListener("pointerdown", (event) => {
-      if (pointer !== null || event.button !== 0) return;
-      [pointer, before] = [event.pointerId, t];
-      frames.setPointerCapture(pointer);
+    const start = () => {
+      before = t;
       stopPlaying();
-      follow(event);
-    });
-    frames.addEventListener("pointermove", (event) => event.pointerId === pointer && follow(event));
-    frames.addEventListener("pointerup", (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      report();
-    });
-    frames.addEventListener("pointercancel", (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      move(before); // the finger scrolls the page instead
-    });
+    };
+    onDrag(frames, { start, follow, release: report, cancel: () => move(before) });
   }
 
   /** Walk from t to B in up to 8 seconds; frame by frame for those who asked for less motion. */

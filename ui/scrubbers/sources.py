@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypedDict
 
 import streamlit as st
 
+from ui.latent_map.library import LIBRARY_JS, source
+
 SHARED = Path(__file__).parent
-DECODER = Path(__file__).parents[1] / "latent_map"
 
 
 class Sources(TypedDict):
@@ -24,14 +25,13 @@ def bundle(folder: Path, *names: str, decoder: bool = False) -> Sources:
     The files are joined into one module, so they neither import nor export; only the last has the default
     export. What the views share comes first, and with `decoder` the in-browser decoder and its weights' store.
     """
-    shared = [DECODER / "decoder.js", DECODER / "store.js", SHARED / "weights.js"] if decoder else []
-    scripts = [*shared, SHARED / "common.js", *(folder / f"{name}.js" for name in names)]
-    styles = [SHARED / "common.css", *(folder / f"{name}.css" for name in names)]
-    return {"js": _joined(scripts), "css": _joined([path for path in styles if path.exists()])}
-
-
-def _joined(paths: Sequence[Path]) -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    library = [LIBRARY_JS, source("weights.js", folder=SHARED)] if decoder else []
+    scripts = [*library, source("common.js", folder=SHARED), source(*(f"{name}.js" for name in names), folder=folder)]
+    styles = [f"{name}.css" for name in names if (folder / f"{name}.css").exists()]
+    return {
+        "js": "\n".join(scripts),
+        "css": "\n".join([source("common.css", folder=SHARED), source(*styles, folder=folder)]),
+    }
 
 
 def newest(key: str, told: dict[str, Any] | None, given: Any) -> Any:

@@ -111,27 +111,12 @@ function createPane(view) {
   }
 
   function scrubOn(strip, row) {
-    let pointer = null;
     const follow = (event) => take(row, span() * (2 * alongFrames(strip, steps(), event.clientX) - 1));
-    strip.addEventListener("pointerdown", (event) => {
-      if (pointer !== null || event.button !== 0) return;
-      pointer = event.pointerId;
-      strip.setPointerCapture(pointer);
-      follow(event);
-    });
-    strip.addEventListener("pointermove", (event) => {
-      if (pointer === null ? event.pointerType === "mouse" && event.buttons === 0 : event.pointerId === pointer) follow(event);
-    });
-    strip.addEventListener("pointerup", (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      fix();
-    });
-    strip.addEventListener("pointercancel", (event) => {
-      if (event.pointerId !== pointer) return;
-      [pointer, hand] = [null, null]; // the finger scrolls the page instead
+    const cancel = () => {
+      hand = null;
       view.stage.show();
-    });
+    };
+    onDrag(strip, { follow, release: fix, cancel, hover: true });
   }
 
   function pressKey(event, row) {

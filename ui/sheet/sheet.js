@@ -81,23 +81,8 @@ function createSheet() {
       const box = square.getBoundingClientRect();
       move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     };
-    let pressed = null;
-    square.addEventListener("pointerdown", (event) => {
-      if (pressed !== null || event.button !== 0) return;
-      pressed = event.pointerId;
-      square.setPointerCapture(pressed);
-      follow(event);
-    });
-    square.addEventListener("pointermove", (event) => {
-      if (pressed === null ? event.pointerType === "mouse" : event.pointerId === pressed) follow(event);
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      square.addEventListener(end, (event) => {
-        if (event.pointerId !== pressed) return;
-        pressed = null;
-        report();
-      });
-    }
+    let before = at;
+    onDrag(square, { start: () => (before = at), follow, release: report, cancel: () => move(...before), hover: true });
     square.addEventListener("keydown", (event) => {
       const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (!arrow) return;

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
@@ -54,8 +54,10 @@ def _read_grey(content: bytes) -> tuple[Tensor, list[str]]:
                 f"The picture has {image.width * image.height / 1e6:.0f} megapixels; at most "
                 f"{MOST_PIXELS // 1_000_000} are read. Scale it down first."
             )
-        if (frames := getattr(image, "n_frames", 1)) > 1:
+        # MPO is how some phones save a photo: a JPEG whose further frames are previews.
+        if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
             raise InvalidInput(f"The file has {frames} frames; choose a still picture.")
+        image = ImageOps.exif_transpose(image)  # phones save photos lying down, and a note which way is up
         if image.mode.startswith("I") or image.mode == "F":
             notes.append("Its grey levels (more than 8 bits) were scaled from darkest to lightest.")
             values = torch.from_numpy(np.asarray(image, dtype=np.float32))
@@ -68,7 +70,7 @@ def _read_grey(content: bytes) -> tuple[Tensor, list[str]]:
         grey = image.convert("L")
     except InvalidInput:
         raise
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # decoders meet a damaged file with whatever error comes first
         raise InvalidInput(
             "The file is no picture that can be read (or it is damaged); choose a PNG, JPEG or WebP."
         ) from error

@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 import torch
 
+from vae_core.metrics.continuity import THRESHOLD
 from vae_core.metrics.trial import Trial
-
-SURE = 0.9  # the probability from which on continuity believes the judge
 
 
 class Accuracy(NamedTuple):
     accuracy: float  # share of the held-out images whose likeliest class is the right one
     cross_entropy: float  # nats per image
-    sure: float  # share of the held-out images of which the judge is sure: some class has 0.9 or more
+    sure: float  # share of the held-out images of which the judge is as sure as continuity asks for
 
 
 @torch.no_grad()
@@ -25,5 +24,5 @@ def accuracy(trial: Trial) -> Accuracy:
     return Accuracy(
         accuracy=(logits.argmax(dim=1) == labels).double().mean().item(),
         cross_entropy=torch.nn.functional.cross_entropy(logits, labels).item(),
-        sure=(logits.softmax(dim=1).amax(dim=1) >= SURE).double().mean().item(),
+        sure=(logits.softmax(dim=1).amax(dim=1) >= THRESHOLD).double().mean().item(),
     )
