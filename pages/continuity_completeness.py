@@ -11,8 +11,8 @@ import streamlit as st
 from ui.cache import ModelCard, decoded_draws, decoder_pack, encoded, families, points_pack, scores_over_seeds
 from ui.controls import choose, index_from_link, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
-from ui.frame import closing, held_out_words, honesty, opening
-from ui.latent_map import Pane, latent_map, ship
+from ui.frame import closing, held_out_words, honesty, opening, part
+from ui.latent_map import Pane, last_pick, latent_map, ship
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
 from ui.sheet.axes import minus
@@ -102,11 +102,11 @@ def pane(card: ModelCard) -> Pane:
 
 def keep_cursor() -> None:
     """A hand let go: put the place into the link."""
-    if told := st.session_state[MAP]["pick"]:
-        to_link("at", told["cursor"])
+    if pick := last_pick(MAP):
+        to_link("at", pick.cursor)
 
 
-@st.fragment
+@part
 def show_planes(cards: Sequence[ModelCard]) -> None:
     for number, card in enumerate(cards):
         ship(decoder_pack(card.name), key=f"decoder {number}")
@@ -117,7 +117,7 @@ def show_planes(cards: Sequence[ModelCard]) -> None:
         honesty(cards, f"Dots: {held_out_words(cards[0].dataset, 10_000)}")
 
 
-@st.fragment
+@part
 def show_samples(cards: Sequence[ModelCard]) -> None:
     st.subheader("And what does chance draw?", anchor=False)
     seed = index_from_link("seed", MOST_SEEDS, 0, "draw")

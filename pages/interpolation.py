@@ -15,7 +15,6 @@ from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS
 from ui.scrubbers import Strip, corner_grid, path_view
 from vae_core.data import DATASETS
-from vae_core.errors import InvalidInput
 from vae_core.latent.browser import pack_id
 from vae_core.latent.paths import PATHS, blend, corners_grid, spherical, step_sizes, straight
 from vae_core.latent.pictures import enlarge, gif, side_by_side, to_bytes
@@ -196,17 +195,9 @@ def show_corners(card: ModelCard, images: Sequence[int]) -> None:
     corner_grid(decoder, codes, key="corners", at=(at[0], at[1]), names=titles, hint="", on_release=keep_at)
 
 
-@st.fragment
+@frame.part
 def explore() -> None:
     """The whole page but its closing; only this part runs again when a control changes or a hand lets go."""
-    try:
-        show()
-    except InvalidInput as error:
-        st.error(str(error))
-
-
-def show() -> None:
-    """Controls, the view, the charts."""
     head = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with right:
@@ -252,7 +243,7 @@ explore()
 frame.closing(
     """
 - **Pixels.** The blend fades one picture out and the other in. It is perfectly even and passes through no picture of
-  anything: two at once. The classifier is often sure of it all the same, so its opinion alone is not enough.
+  anything: two at once. Where the classifier is sure of it all the same, its opinion alone is not enough.
 - **The VAE** walks through pictures. Where the path crosses from one class to the next there is a short stretch that
   is neither, and the change stays even: the KL term has packed the codes closely, so equal steps make about equal
   changes.
@@ -260,8 +251,9 @@ frame.closing(
   the curve of changes. Some of its paths cross blurred pictures of nothing, others happen to look fine.
 
 The first pair was picked because it shows the difference; press *Another* a few times before you believe it. Over
-many pairs it is the jumps that tell the two models apart; the share without a class is much the same. Both
-numbers, for every model and with their spread, stand on the page *Continuity and completeness*.
+many pairs it is the jumps that tell the two models apart, not the share without a class: on digits the autoencoder
+is even a little ahead there, because a jump skips what lies between. Both numbers, for every model and with their
+spread, stand on the page *Continuity and completeness*.
 """,
     [straight, spherical, blend, step_sizes, uneven, corners_grid, gif],
     """

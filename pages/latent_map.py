@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import permutations
+from typing import NamedTuple
 
 import streamlit as st
 import torch
@@ -10,7 +13,7 @@ import torch
 from ui import cache, controls, frame
 from ui.cache import ModelCard
 from ui.draw_pad import draw_pad
-from ui.latent_map import Outside, Pane, Pick, latent_map, ship
+from ui.latent_map import Outside, Pane, Pick, last_pick, latent_map, ship
 from ui.palette import ROLE_COLOURS
 from vae_core.data import DATASETS
 from vae_core.data.uploads import read_picture
@@ -103,25 +106,53 @@ def neighbours(card: ModelCard, z: Sequence[float]) -> None:
     st.image(list(enlarged), caption=captions, width=112)
 
 
-def start_of(
-    picked: Pick | None, family: str, latent: int
-) -> tuple[tuple[float, ...] | None, int | None, tuple[int, int]]:
-    """The cursor, the pinned image and the axes: what was picked last, else what the link says."""
+class Place(NamedTuple):
+    """How the map stands; the link is its only memory."""
+
+    cursor: tuple[float, float] | None  # along the axes, in units that two panes share
+    pin: int | None  # number of a held-out image
+    axes: tuple[int, int]
+    show: str
+
+
+def place_in_link(family: str, card: ModelCard) -> Place:
     if st.session_state.get("family on the map", family) != family:  # another cloud: the old point means nothing
         for key in ("at", "pin", "axes"):
             controls.to_link(key, None)
     st.session_state["family on the map"] = family
-    if picked is not None:
-        return picked.cursor, picked.index, picked.axes
-    cursor = controls.vector_from_link("at", 2)
-    pinned = controls.index_from_link("pin", 10_000, -1)
-    axes = controls.vector_from_link("axes", 2)
-    chosen = tuple(int(axis) - 1 for axis in axes) if axes else ()
-    fits = len(set(chosen)) == 2 and all(0 <= axis < latent for axis in chosen)
-    return (tuple(cursor) if cursor else None), (None if pinned < 0 else pinned), (chosen if fits else (0, 1))  # type: ignore[return-value]
+    at = controls.vector_from_link("at", 2)
+    pin = controls.index_from_link("pin", len(cache.held_out(card.dataset)), -1)
+    pairs = [f"{i + 1},{j + 1}" for i, j in permutations(range(card.latent), 2)]
+    usual = f"{card.by_kl[0] + 1},{card.by_kl[1] + 1}" if card.latent > 2 else "1,2"  # the two that carry most nats
+    across, up = controls.option_from_link("axes", pairs, usual).split(",")
+    return Place(
+        cursor=(at[0], at[1]) if at else None,
+        pin=None if pin < 0 else pin,
+        axes=(int(across) - 1, int(up) - 1),
+        show=controls.option_from_link("show", ("dots", "thumbnails"), "dots"),
+    )
 
 
-@st.fragment
+def keep(key: str) -> None:
+    """The hand let go: put into the link how the map stands now."""
+    if pick := last_pick(key):
+        controls.to_link("at", pick.cursor)
+        controls.to_link("pin", pick.index)
+        controls.to_link("axes", f"{pick.axes[0] + 1},{pick.axes[1] + 1}" if len(pick.z) > 2 else None)
+        controls.to_link("show", pick.show if pick.show != "dots" else None)
+
+
+def kept_code(card: ModelCard, place: Place, pick: Pick | None) -> list[float] | None:
+    """The code that was pinned or let go on; with more than two latents a bare place does not say all of it."""
+    cloud = cache.encoded(card.name)
+    if place.pin is not None:
+        return cloud.codes[place.pin].tolist()
+    if place.cursor is not None and card.latent == 2:
+        return (cloud.centre + cloud.scale * torch.tensor(place.cursor)).tolist()
+    return list(pick.z) if pick is not None and pick.pane == 0 else None
+
+
+@frame.part
 def explorer(family: str, cards: list[ModelCard]) -> None:
     """The map, the nearest images, and a place for a picture of one's own; apart from the pickers above."""
     above, between, below = st.container(), st.container(), st.container()
@@ -129,33 +160,26 @@ def explorer(family: str, cards: list[ModelCard]) -> None:
     dataset = cards[0].dataset
     with below:
         picture = own_picture(dataset, DATASETS[dataset].shape[1])
+    own = None if picture is None else outside(picture, cards)
     with above:
-        remembered: Pick | None = st.session_state.get(f"{key} picked")
-        cursor, pinned, axes = start_of(remembered, family, cards[0].latent)
-        if remembered is None and pinned is None and cards[0].latent > 2 and "axes" not in st.query_params:
-            axes = (cards[0].by_kl[0], cards[0].by_kl[1])  # those that carry the most nats
+        place = place_in_link(family, cards[0])
         ship_all(cards)
-        picked = latent_map(
+        pick = latent_map(
             [pane(card) for card in cards],
             key=key,
-            axes=axes,
-            cursor=cursor,  # type: ignore[arg-type]
-            pin=outside(picture, cards) if picture is not None else pinned,
+            axes=place.axes,
+            cursor=place.cursor,
+            show=place.show,  # type: ignore[arg-type]
+            pin=place.pin if own is None else own,
+            on_pick=partial(keep, key),
         )
-        st.session_state[f"{key} picked"] = picked
-    if picked is not None:
-        controls.to_link("at", picked.cursor)
-        controls.to_link("pin", picked.index)
-        controls.to_link("axes", [axis + 1 for axis in picked.axes] if cards[0].latent > 2 else None)
+    code = kept_code(cards[0], place, pick) if own is None else own.posteriors[0][0]
+    if code is not None:
         with between:
-            neighbours(cards[picked.pane], picked.z)
-    elif picture is not None:
-        with between:
-            mean = outside(picture, cards[:1]).posteriors[0][0]
-            neighbours(cards[0], mean)
+            neighbours(cards[0], code)
 
 
-@st.fragment
+@frame.part
 def whole_cloud(card: ModelCard) -> None:
     """All latents at once, laid out in the plane by PCA, t-SNE or UMAP."""
     from ui.figures import PLOT, cloud
@@ -205,7 +229,10 @@ explorer(family, shown)
 frame.honesty(
     shown,
     f"All 10,000 held-out images of {DATASETS[first.dataset].title}; a dot is an image's code (for a VAE the mean of "
-    "its posterior). Every picture is decoded in your browser from the model's weights.",
+    "its posterior). Every picture is decoded in your browser from the model's weights."
+    + (
+        " The numbers of two models' latents have nothing to do with each other." if second and first.latent > 2 else ""
+    ),
 )
 if first.latent > 2:
     whole_cloud(first)

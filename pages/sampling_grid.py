@@ -10,7 +10,6 @@ from ui.cache import ModelCard
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
 from ui.sheet.axes import minus, plane_axis
-from vae_core.errors import InvalidInput
 from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
 from vae_core.latent.pictures import png, side_by_side
 from vae_core.latent.priors import Gaussian, fit_gaussian
@@ -86,17 +85,9 @@ def origin(cards: list[ModelCard], mode: str) -> str:
     return " ".join(words)
 
 
-@st.fragment
+@frame.part
 def explore() -> None:
     """The whole page but its closing: every control decodes anew, and only this part runs again."""
-    try:
-        show()
-    except InvalidInput as error:
-        st.error(str(error))
-
-
-def show() -> None:
-    """Controls, the sheets, where their codes come from."""
     head = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with right:

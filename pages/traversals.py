@@ -12,7 +12,7 @@ import torch
 from ui.cache import ModelCard, code_of, decoder_pack, families, held_out
 from ui.controls import choose, index_from_link, pick_model, pick_second_model, to_link, vector_from_link
 from ui.figures import PLOT, factor_heat, kl_bars, scores, trade_off
-from ui.frame import closing, held_out_words, honesty, likelihood_words, opening
+from ui.frame import closing, held_out_words, honesty, likelihood_words, opening, part
 from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS
 from ui.scrubbers import Pane, Row, traversal_view
@@ -92,7 +92,7 @@ def shown_words(card: ModelCard, image: int | None) -> str:
     return f"The latents rest at {rest}. KL and activity over {held_out_count}"
 
 
-@st.fragment
+@part
 def show_rows(cards: Sequence[ModelCard], image: int | None) -> None:
     """The traversals; a fragment of their own, because a hand that lets go changes nothing below."""
     packs = [decoder_pack(card.name) for card in cards]

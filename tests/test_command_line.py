@@ -27,8 +27,8 @@ TRAINING = TrainSettings(epochs=2, batch=32, warmup=0)
 SMALL = {"image": IMAGE, "hidden": (16,)}
 EYES = {"image": IMAGE, "classes": 3, "channels": (4, 8), "features": 8}
 TINY = {
-    "tiny-vae": Recipe("tiny-vae", "tiny", "vae", {**SMALL, "beta": 2.0}, TRAINING, "tiny-classifier"),
-    "tiny-ae": Recipe("tiny-ae", "tiny", "autoencoder", SMALL, TRAINING, "tiny-classifier"),
+    "tiny-vae": Recipe("tiny-vae", "tiny", "vae", {**SMALL, "beta": 2.0}, TRAINING),
+    "tiny-ae": Recipe("tiny-ae", "tiny", "autoencoder", SMALL, TRAINING),
     "tiny-classifier": Recipe("tiny-classifier", "tiny", "classifier", EYES, TRAINING),
     "tiny-explosion": Recipe("tiny-explosion", "tiny", "vae", SMALL, replace(TRAINING, lr=1e30)),
 }

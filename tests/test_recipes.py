@@ -14,7 +14,7 @@ from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, bundled, read_bundled
 from vae_core.data import DATASETS
 from vae_core.folders import BUNDLED_CHECKPOINTS
 from vae_core.models import MODELS
-from vae_core.recipes import RECIPES, Recipe
+from vae_core.recipes import RECIPES, Recipe, judge_of
 
 LARGEST_BUNDLE = 60 * 10**6  # bytes
 
@@ -35,11 +35,8 @@ def test_a_recipe_builds(name: str) -> None:
     assert terms.total.isfinite()
     if recipe.model == "classifier":
         assert config.classes == len(dataset.class_names)
-        assert recipe.classifier is None
-    else:
-        assert recipe.classifier is not None
-        judge = RECIPES[recipe.classifier]
-        assert (judge.model, judge.data) == ("classifier", recipe.data)
+    judge = RECIPES[judge_of(recipe.data) or ""]
+    assert (judge.model, judge.data) == ("classifier", recipe.data)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -25,7 +25,7 @@ from vae_core.latent.paths import PATHS, blend, step_sizes
 from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
 from vae_core.latent.traversals import order_by_kl
-from vae_core.recipes import RECIPES
+from vae_core.recipes import RECIPES, judge_of
 
 THUMBNAIL_SIDE = 28  # pixels
 FAMILY_TITLES = {"fashion_mnist": "Fashion"}  # where the dataset's own title is too long for a picker
@@ -137,8 +137,11 @@ def checkpoint(name: str) -> Checkpoint:
 
 
 def classifier(dataset: str) -> Checkpoint:
-    """The classifier that judges pictures of a dataset."""
-    return checkpoint(next(r.name for r in RECIPES.values() if r.data == dataset and r.model == "classifier"))
+    """The classifier that judges pictures of a dataset. Raises InvalidInput where there is none."""
+    name = judge_of(dataset)
+    if name is None:
+        raise InvalidInput(f"No classifier judges pictures of {DATASETS[dataset].title}; add a recipe for one.")
+    return checkpoint(name)
 
 
 @st.cache_resource(show_spinner="Opening the held-out images", max_entries=8)

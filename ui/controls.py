@@ -102,12 +102,22 @@ def index_from_link(key: str, count: int, start: int, what: str = "image") -> in
     return start
 
 
-def to_link(key: str, values: Sequence[float] | int | None) -> None:
+def option_from_link(key: str, options: Sequence[str], start: str) -> str:
+    """One of several options that a page itself put into the link."""
+    arrived = st.query_params.get(key)
+    if arrived is None or arrived in options:
+        return arrived or start
+    st.warning(f"The link asks for {key} = {arrived[:60]!r}; there are: {', '.join(options)}. {start} is shown.")
+    del st.query_params[key]
+    return start
+
+
+def to_link(key: str, values: Sequence[float] | int | str | None) -> None:
     """Put a page's own state into the link."""
     if values is None:
         st.query_params.pop(key, None)
         return
-    text = str(values) if isinstance(values, int) else ",".join(f"{value:.4g}" for value in values)
+    text = str(values) if isinstance(values, int | str) else ",".join(f"{value:.4g}" for value in values)
     if st.query_params.get(key) != text:
         st.query_params[key] = text
 

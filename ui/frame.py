@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from ui.cache import ModelCard, held_out
 from vae_core.data import DATASETS
+from vae_core.errors import InvalidInput
+
+P = ParamSpec("P")
 
 
 def opening(question: str, what_to_do: str) -> None:
@@ -29,6 +33,20 @@ def go_through_the_router() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def part(draw: Callable[P, None]) -> Callable[P, None]:
+    """A part of a page that runs again by itself (`st.fragment`), and that says what cannot be used in a sentence;
+    app.py's own guard sees full runs only."""
+
+    @wraps(draw)
+    def guarded(*arguments: P.args, **named: P.kwargs) -> None:
+        try:
+            draw(*arguments, **named)
+        except InvalidInput as error:
+            st.error(str(error))
+
+    return st.fragment(guarded)
 
 
 def honesty(cards: Sequence[ModelCard], shown: str) -> None:

@@ -31,7 +31,7 @@ from vae_core.folders import BUNDLED_CHECKPOINTS, PROJECT, write_whole
 from vae_core.latent.browser import pack_decoder, pack_id
 from vae_core.metrics import evaluate_all
 from vae_core.models import MODELS, LatentModel
-from vae_core.recipes import RECIPES, Recipe
+from vae_core.recipes import RECIPES, Recipe, judge_of
 from vae_core.training import device_title, pick_device, train
 from vae_core.training.device import DEVICES
 
@@ -180,8 +180,8 @@ def evaluate(checkpoint: Checkpoint) -> dict[str, Any]:
     source = dataset.load("test")
     judge = None
     if checkpoint.model_name != "classifier":
-        judges = [r.name for r in RECIPES.values() if r.data == checkpoint.dataset and r.model == "classifier"]
-        judge = read_bundled(judges[0]).model if judges else None  # without one, what needs a judge is left out
+        name = judge_of(checkpoint.dataset)
+        judge = read_bundled(name).model if name else None  # without one, what needs a judge is left out
     return evaluate_all(checkpoint.model, source, judge)
 
 

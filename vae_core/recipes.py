@@ -20,18 +20,16 @@ class Recipe:
     model: str
     settings: dict[str, Any] = field(default_factory=dict)  # of the model's config
     training: TrainSettings = field(default_factory=TrainSettings)
-    classifier: str | None = None  # the recipe of the classifier that judges this model
 
 
 def _plane(short: str, data: str) -> list[Recipe]:
     """The autoencoder and the VAEs with two latents."""
     training = TrainSettings(epochs=60, batch=256, lr=2e-3)
-    judge = f"{short}-classifier"
     shared = {"image": IMAGE[data], "latent": 2}
     return [
-        Recipe(f"{short}-2d-ae", data, "autoencoder", shared, training, judge),
+        Recipe(f"{short}-2d-ae", data, "autoencoder", shared, training),
         *(
-            Recipe(f"{short}-2d-vae-beta{beta}", data, "vae", {**shared, "beta": float(beta)}, training, judge)
+            Recipe(f"{short}-2d-vae-beta{beta}", data, "vae", {**shared, "beta": float(beta)}, training)
             for beta in BETAS_PLANE
         ),
     ]
@@ -52,7 +50,6 @@ def _digits_conv(beta: int) -> Recipe:
         "vae",
         settings,
         TrainSettings(epochs=30, batch=256, lr=2e-3),
-        "mnist-classifier",
     )
 
 
@@ -65,7 +62,7 @@ def _sprites(beta: int) -> Recipe:
     # beta the same start would leave most latents asleep for good.
     kl_start = SPRITES_FIRST_WEIGHT / beta if beta >= 8 else 1.0
     training = TrainSettings(epochs=2, batch=64, lr=1e-3, kl_start=kl_start)
-    return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training, "sprites-classifier")
+    return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training)
 
 
 def _classifier(short: str, data: str, classes: int, channels: tuple[int, ...], training: TrainSettings) -> Recipe:
@@ -85,3 +82,9 @@ RECIPES: dict[str, Recipe] = {
         _classifier("sprites", "sprites", 3, (8, 16, 32), TrainSettings(epochs=1, batch=128, lr=2e-3)),
     )
 }
+
+
+def judge_of(data: str) -> str | None:
+    """The recipe of the classifier that judges pictures of a dataset, where there is one."""
+    judges = (recipe.name for recipe in RECIPES.values() if recipe.data == data and recipe.model == "classifier")
+    return next(judges, None)

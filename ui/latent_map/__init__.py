@@ -15,7 +15,7 @@ import streamlit as st
 from ui.latent_map.library import LIBRARY_JS, ship, source
 from ui.palette import CLASS_COLOURS
 
-__all__ = ["LIBRARY_JS", "Outside", "Pane", "Pick", "latent_map", "ship", "source"]
+__all__ = ["LIBRARY_JS", "Outside", "Pane", "Pick", "last_pick", "latent_map", "ship", "source"]
 
 Show = Literal["dots", "thumbnails"]
 
@@ -104,6 +104,12 @@ def latent_map(
     }
     result = _map(key=key, data=data, on_pick_change=on_pick or (lambda: None))
     return _read_pick(result.pick)
+
+
+def last_pick(key: str) -> Pick | None:
+    """What a map reported last; for `on_pick`, which is called before the map is drawn again."""
+    state = st.session_state.get(key)
+    return _read_pick(state.get("pick")) if state else None
 
 
 def _floats(values: Sequence[float]) -> list[float]:

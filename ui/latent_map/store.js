@@ -61,4 +61,5 @@ function shipPack({ data, parentElement }) {
   if (box) box.style.display = "none"; // nothing to see: leave no gap in the column
   const { header } = readHeader(data);
   keepPack(packStore().get(header.id) ?? parsePack(data));
+  return () => box?.style.removeProperty("display"); // the place may be given to another element
 }
