@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from ui.cache import ModelCard, decoded_draws, decoder_pack, encoded, families, points_pack, scores_over_seeds
+from ui.cache import (
+    ModelCard,
+    decoded_draws,
+    decoder_pack,
+    encoded,
+    families,
+    model_cards,
+    points_pack,
+    scores_over_seeds,
+)
 from ui.controls import choose, index_from_link, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
 from ui.frame import closing, held_out_words, honesty, opening, part
@@ -183,6 +192,24 @@ def show_seeds(family: str) -> None:
     st.caption(f"The smallest and the largest score of {seeds} models, trained from different seeds.")
 
 
+def show_every_model() -> None:
+    """Both scores of all families, those without an autoencoder too."""
+    rows = []
+    for card in model_cards().values():
+        if "continuity" in card.metrics and "completeness" in card.metrics:
+            found = {score.title: score.of(card) for score in CONTINUITY + COMPLETENESS}
+            rows.append(
+                {"model": f"{card.family}, {card.variant}"}
+                | {title: f"{score['mean']:.3f} ± {score['std']:.3f}" for title, score in found.items()}
+            )
+    with st.expander("The scores of every bundled model"):
+        st.dataframe(rows, hide_index=True)
+        st.caption(
+            "Mean ± one standard deviation, over pairs of held-out images (the first two) and over draws. "
+            "The judge is another classifier for each data set, so compare within one."
+        )
+
+
 def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, vae: ModelCard, guess: str) -> None:
     """What the numbers say, score by score."""
     measured = [card for card in family if {"continuity", "completeness"} <= card.metrics.keys()]
@@ -211,6 +238,7 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
         "Codes of the autoencoder: a Gaussian fitted to its held-out codes."
     )
     show_seeds(name)
+    show_every_model()
 
 
 DEFINITIONS = {

@@ -59,6 +59,26 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence(name: str, value: str) ->
     assert page.title  # and the page is there all the same
 
 
+@pytest.mark.parametrize("value", NONSENSE)
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("latent_map", "model"), ("latent_map", "beside"), ("latent_map", "at"), ("latent_map", "pin"),
+        ("latent_map", "axes"), ("latent_map", "show"), ("latent_map", "own"), ("sampling_grid", "codes"),
+        ("sampling_grid", "n"), ("sampling_grid", "spacing"), ("sampling_grid", "range"), ("interpolation", "walk"),
+        ("interpolation", "path"), ("interpolation", "a"), ("interpolation", "b"), ("interpolation", "t"),
+        ("traversals", "model"), ("traversals", "z"), ("continuity_completeness", "model"),
+        ("continuity_completeness", "seed"), ("continuity_completeness", "guess"),
+        ("continuity_completeness", "answer"),
+    ],
+)  # fmt: skip
+def test_any_control_may_be_asked_for_nonsense(name: str, key: str, value: str) -> None:
+    page = opened(name, **{key: value})
+    assert not page.exception
+    assert not page.error
+    assert any("The link asks for" in warning.value for warning in page.warning)
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_link_reproduces_the_choice_of_data(name: str) -> None:
     page = opened(name, data="Fashion 2-D")

@@ -68,7 +68,11 @@ class ModelCard:
     def caption(self) -> str:
         latents = f"{self.latent} latents"
         network = {"mlp": "MLP", "conv": "convolutional"}[self.network]
-        return f"{self.title}, {latents}, {network}, trained on {DATASETS[self.dataset].title}"
+        words = f"{self.title}, {latents}, {network}, trained on {DATASETS[self.dataset].title}"
+        first_weight = self.training.get("kl_start", 1.0) * (self.beta or 0.0)
+        if self.beta is None or first_weight == self.beta:
+            return words
+        return f"{words} with a KL whose weight fell from {first_weight:g} to {self.beta:g}"
 
     @property
     def by_kl(self) -> list[int]:
