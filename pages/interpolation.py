@@ -12,7 +12,7 @@ from ui import cache, controls, frame
 from ui.cache import Film, ModelCard
 from ui.figures import PLOT, opinion_lines, step_lines
 from ui.latent_map import ship
-from ui.palette import ROLE_COLOURS
+from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Strip, corner_grid, path_view
 from vae_core.data import DATASETS
 from vae_core.latent.browser import pack_id
@@ -22,7 +22,6 @@ from vae_core.metrics.continuity import STEPS, THRESHOLD, uneven
 
 WAY, CORNERS = "from A to B", "four corners"
 ENDS = ("A", "B", "C", "D")
-SECOND_VAE = "#9b59d0"  # when two VAEs are compared
 FILM_SIDE = 160  # pixels; a frame of the saved film is at least as wide
 
 # The held-out images that a page opens with; the first pairs of digits and of clothes show the
@@ -93,10 +92,9 @@ def pick_models(beside: bool) -> tuple[ModelCard, ModelCard | None]:
 
 
 def to_show(first: ModelCard, second: ModelCard | None) -> list[Shown]:
-    shown = [Shown(first, first.title, ROLE_COLOURS[first.role])]
-    if second:
-        colour = SECOND_VAE if second.role == first.role else ROLE_COLOURS[second.role]
-        shown.append(Shown(second, second.title, colour))
+    cards = [card for card in (first, second) if card]
+    colours = colours_of([card.role for card in cards])
+    shown = [Shown(card, card.title, colour) for card, colour in zip(cards, colours, strict=True)]
     return [*shown, Shown(None, "Pixel blend", ROLE_COLOURS["blend"])]
 
 

@@ -14,7 +14,7 @@ from ui import cache, controls, frame
 from ui.cache import ModelCard
 from ui.draw_pad import draw_pad
 from ui.latent_map import Outside, Pane, Pick, last_pick, latent_map, ship
-from ui.palette import ROLE_COLOURS
+from ui.palette import colours_of
 from vae_core.data import DATASETS
 from vae_core.data.uploads import read_picture
 from vae_core.errors import InvalidInput
@@ -29,14 +29,14 @@ METHODS = {entry.title: name for name, entry in PROJECTIONS.items()}
 COUNTS = ("1,000", "2,000", "5,000", "10,000")
 
 
-def pane(card: ModelCard) -> Pane:
+def pane(card: ModelCard, colour: str) -> Pane:
     """One plane of the map."""
     decoder, points = cache.decoder_pack(card.name), cache.points_pack(card.name)
     thumbnails = cache.thumbnails_pack(card.dataset)
     cloud = cache.encoded(card.name)
     return Pane(
         title=card.title,
-        colour=ROLE_COLOURS[card.role],
+        colour=colour,
         decoder=pack_id(decoder),
         points=pack_id(points),
         thumbnails=pack_id(thumbnails),
@@ -165,7 +165,7 @@ def explorer(family: str, cards: list[ModelCard]) -> None:
         place = place_in_link(family, cards[0])
         ship_all(cards)
         pick = latent_map(
-            [pane(card) for card in cards],
+            [pane(card, colour) for card, colour in zip(cards, colours_of([c.role for c in cards]), strict=True)],
             key=key,
             axes=place.axes,
             cursor=place.cursor,

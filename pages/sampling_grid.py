@@ -7,7 +7,7 @@ import torch
 
 from ui import cache, controls, frame
 from ui.cache import ModelCard
-from ui.palette import ROLE_COLOURS
+from ui.palette import colours_of
 from ui.sheet import Sheet, sheet_view
 from ui.sheet.axes import minus, plane_axis
 from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
@@ -45,7 +45,9 @@ def same_ranks(card: ModelCard, first: ModelCard, axes: tuple[int, int]) -> tupl
     return order[ranks.index(axes[0])], order[ranks.index(axes[1])]
 
 
-def plane(card: ModelCard, axes: tuple[int, int], spacing: str, reach: float, n: int) -> tuple[Sheet, torch.Tensor]:
+def plane(
+    card: ModelCard, colour: str, axes: tuple[int, int], spacing: str, reach: float, n: int
+) -> tuple[Sheet, torch.Tensor]:
     decoded = cache.decoded_grid(card.name, axes, spacing, reach, n)
     source = cache.source_of_codes(card.name)
     across, up = (
@@ -53,14 +55,14 @@ def plane(card: ModelCard, axes: tuple[int, int], spacing: str, reach: float, n:
     )
     one, two = (f"z{latent + 1}" for latent in axes)
     texts = [minus(f"{one} = {a:.2f}, {two} = {b:.2f}") for a, b in decoded.codes[:, list(axes)].tolist()]
-    return Sheet(card.title, ROLE_COLOURS[card.role], png(decoded.sheet), texts, across, up), decoded.sheet
+    return Sheet(card.title, colour, png(decoded.sheet), texts, across, up), decoded.sheet
 
 
-def draws(card: ModelCard, seed: int, temperature: float, n: int) -> tuple[Sheet, torch.Tensor]:
+def draws(card: ModelCard, colour: str, seed: int, temperature: float, n: int) -> tuple[Sheet, torch.Tensor]:
     decoded = cache.decoded_draws(card.name, seed, temperature, n)
     digits = 2 if card.latent == 2 else 1
     texts = [minus(f"z = ({', '.join(f'{value:.{digits}f}' for value in code)})") for code in decoded.codes.tolist()]
-    return Sheet(card.title, ROLE_COLOURS[card.role], png(decoded.sheet), texts), decoded.sheet
+    return Sheet(card.title, colour, png(decoded.sheet), texts), decoded.sheet
 
 
 def keep_at() -> None:
@@ -96,6 +98,7 @@ def explore() -> None:
         first = controls.pick_model(cards, style="select")
         second = controls.pick_second_model(cards, first)
         shown = [card for card in (first, second) if card]
+        colours = colours_of([card.role for card in shown])
         axes = pick_axes(first) if mode == PLANE else (0, 1)
         most = 30 if first.dataset != "sprites" else 15
         n = int(controls.number("Pictures on a side", 5, most, min(20, most), 1, key="n"))
@@ -103,14 +106,17 @@ def explore() -> None:
             spacing = controls.choose("Spacing", SPACINGS, key="spacing")
             reach = controls.number("Range, standard deviations", 0.5, 5.0, 3.0, 0.5, key="range")
             pairs = [(card, axes if card is first else same_ranks(card, first, axes)) for card in shown]
-            made = [plane(card, pair, spacing, reach, n) for card, pair in pairs]
+            made = [
+                plane(card, colour, pair, spacing, reach, n)
+                for (card, pair), colour in zip(pairs, colours, strict=True)
+            ]
         else:
             temperature = controls.number("Temperature", 0.0, 2.0, 1.0, 0.05, key="temperature")
             seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
             if st.button("Draw again", key="again"):
                 seed = (seed + 1) % MOST_SEEDS
                 controls.to_link("seed", seed)
-            made = [draws(card, seed, temperature, n) for card in shown]
+            made = [draws(card, colour, seed, temperature, n) for card, colour in zip(shown, colours, strict=True)]
         st.download_button(
             "Save as PNG",
             png(side_by_side([sheet for _, sheet in made], GAP)),

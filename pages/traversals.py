@@ -14,7 +14,7 @@ from ui.controls import choose, index_from_link, pick_model, pick_second_model, 
 from ui.figures import PLOT, factor_heat, kl_bars, scores, trade_off
 from ui.frame import closing, held_out_words, honesty, likelihood_words, opening, part
 from ui.latent_map import ship
-from ui.palette import ROLE_COLOURS
+from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Pane, Row, traversal_view
 from vae_core.data import DATASETS
 from vae_core.latent import factor_information, order_by_kl, traverse
@@ -105,9 +105,9 @@ def show_rows(cards: Sequence[ModelCard], image: int | None) -> None:
             rows=rows_of(card),
             title=card.title,
             home=home_of(card, image),
-            colour=COLOUR,
+            colour=colour,
         )
-        for number, (card, pack) in enumerate(zip(cards, packs, strict=True))
+        for number, (card, pack, colour) in enumerate(zip(cards, packs, colours_of(["vae"] * len(cards)), strict=True))
     ]
     with st.container(key="figure"):
         traversal_view(panes, key=VIEW, steps=11 if len(cards) == 1 else 9, on_release=keep_base)
@@ -118,12 +118,12 @@ def show_use(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> None:
     """How many nats each latent carries, and what every beta of the family pays for its reconstructions."""
     *bars, curve = st.columns(len(cards) + 1, gap="medium")
     reach = max(max(card.metrics["kl_per_latent"]) for card in cards)
-    for card, column in zip(cards, bars, strict=True):
+    for card, column, colour in zip(cards, bars, colours_of(["vae"] * len(cards)), strict=True):
         rows = rows_of(card)
         active = sum(row.active for row in rows)
         column.subheader(f"β = {card.beta:g}: {active} of {card.latent} latents active", anchor=False)
         names, kl = [f"z{row.index + 1}" for row in rows], [row.kl for row in rows]
-        figure = kl_bars(names, kl, [row.active for row in rows], COLOUR, reach)
+        figure = kl_bars(names, kl, [row.active for row in rows], colour, reach)
         column.plotly_chart(figure, config=PLOT, key=f"kl {card.name}")
     measured = [card for card in family if "kl" in card.metrics]
     curve.subheader("What a larger β pays", anchor=False)
