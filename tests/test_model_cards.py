@@ -62,3 +62,17 @@ def test_a_damaged_folder_is_named_and_left_out(bundle: Path) -> None:
     assert list(cache.model_cards()) == ["mnist-2d-ae"]
     (complaint,) = cache.damaged_models()
     assert CONFIG in complaint
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("kl_per_latent", [0.1]), ("kl_per_latent", "three"), ("elbo", None), ("continuity", {"unevenness": 3.0}),
+     ("completeness", [])],
+)  # fmt: skip
+def test_damaged_scores_are_named_and_the_model_stays(bundle: Path, key: str, value: object) -> None:
+    write(bundle / "mnist-2d-vae-beta1", "vae")
+    write_metrics(bundle / "mnist-2d-vae-beta1", {key: value})
+    (card,) = cache.model_cards().values()
+    assert card.metrics == {}
+    (complaint,) = cache.damaged_models()
+    assert key in complaint and "evaluate mnist-2d-vae-beta1" in complaint

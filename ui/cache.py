@@ -25,6 +25,7 @@ from vae_core.latent.paths import PATHS, blend, step_sizes
 from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
 from vae_core.latent.traversals import order_by_kl
+from vae_core.metrics import METRICS, Spread
 from vae_core.recipes import RECIPES, judge_of
 
 THUMBNAIL_SIDE = 28  # pixels
@@ -93,6 +94,11 @@ def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
         except InvalidInput as error:  # one damaged folder does not take the others along
             damaged.append(str(error))
             continue
+        if wrong := wrong_scores(told.metrics, told.settings.latent):
+            damaged.append(
+                f"The scores of {name} are damaged ({', '.join(wrong)}), so none is shown. "
+                f"Measure them again: `python -m vae_core evaluate {name} --write`."
+            )
         cards[name] = ModelCard(
             name=name,
             dataset=told.dataset,
@@ -101,10 +107,28 @@ def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
             beta=getattr(told.settings, "beta", None),
             network=told.settings.network,
             likelihood=told.settings.likelihood,
-            metrics=told.metrics,
+            metrics={} if wrong else told.metrics,
             training=told.training,
         )
     return cards, damaged
+
+
+def wrong_scores(metrics: dict[str, Any], latent: int) -> list[str]:
+    """The keys of a metrics.json that are not what pages rely on; a score that was not measured is simply absent."""
+
+    def numbers(values: Any, count: int) -> bool:
+        good = isinstance(values, list) and len(values) == count
+        return good and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+    wrong = [key for key in ("kl_per_latent", "activity") if key in metrics and not numbers(metrics[key], latent)]
+    wrong += [key for key in ("recon", "kl", "elbo", "mig") if key in metrics and not numbers([metrics[key]], 1)]
+    for name, entry in METRICS.items():
+        if entry.nested and name in metrics:
+            group = metrics[name] if isinstance(metrics[name], dict) else {}
+            spreads = [group.get(number) for number in entry.numbers]
+            if not all(isinstance(s, dict) and numbers([s.get(key) for key in Spread._fields], 3) for s in spreads):
+                wrong.append(name)
+    return wrong
 
 
 def require_recipe(told: Description, name: str) -> None:
