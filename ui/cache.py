@@ -120,14 +120,16 @@ def wrong_scores(metrics: dict[str, Any], latent: int) -> list[str]:
         good = isinstance(values, list) and len(values) == count
         return good and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
 
-    wrong = [key for key in ("kl_per_latent", "activity") if key in metrics and not numbers(metrics[key], latent)]
-    wrong += [key for key in ("recon", "kl", "elbo", "mig") if key in metrics and not numbers([metrics[key]], 1)]
+    lists, singles = ("kl_per_latent", "activity"), ("recon", "kl", "elbo", "mig")
+    wrong: list[str] = [key for key in lists if key in metrics and not numbers(metrics[key], latent)]
+    wrong += [key for key in singles if key in metrics and not numbers([metrics[key]], 1)]
     for name, entry in METRICS.items():
         if entry.nested and name in metrics:
             group = metrics[name] if isinstance(metrics[name], dict) else {}
-            spreads = [group.get(number) for number in entry.numbers]
-            if not all(isinstance(s, dict) and numbers([s.get(key) for key in Spread._fields], 3) for s in spreads):
-                wrong.append(name)
+            for number in entry.numbers:
+                spread = group.get(number)
+                if not isinstance(spread, dict) or not numbers([spread.get(key) for key in Spread._fields], 3):
+                    wrong.append(f"{name} {number}")
     return wrong
 
 
