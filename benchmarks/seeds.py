@@ -1,6 +1,6 @@
 """Do continuity and completeness depend on the seed? Trains recipes again with other seeds and scores them all.
 
-    python -m benchmarks.seeds [--seeds 0 1 2] [--write]
+    python -m benchmarks.seeds [--seeds 0 1 2] [--families "MNIST 2-D"] [--write]
 
 Seed 0 is the bundled model. The others are trained into runs/seeds (kept, so a second call only scores them).
 With --write the scores go to assets/results/seeds.json, which the app shows beside the bundled models.
@@ -50,11 +50,12 @@ def compared_scores(metrics: dict[str, Any]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--families", nargs="+", choices=list(COMPARED), default=list(COMPARED))
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     results: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for family, names in COMPARED.items():
-        for name in names:
+    for family in options.families:
+        for name in COMPARED[family]:
             variant = VARIANTS[name.rsplit("-", 1)[-1]]
             scores = [compared_scores(evaluate(trained(name, seed))) for seed in options.seeds]
             results.setdefault(family, {})[variant] = {key: [round(s[key], 4) for s in scores] for key in scores[0]}
