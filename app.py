@@ -16,8 +16,8 @@ PAGES = {
         st.Page("pages/latent_map.py", title="Latent map"),
         st.Page("pages/sampling_grid.py", title="Sampling grid"),
         st.Page("pages/interpolation.py", title="Interpolation"),
-        st.Page("pages/traversals.py", title="Traversals"),
         st.Page("pages/continuity_completeness.py", title="Continuity and completeness"),
+        st.Page("pages/traversals.py", title="Traversals"),
     ],
 }
 

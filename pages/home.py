@@ -22,16 +22,17 @@ CHAPTERS = (
 )
 
 go_through_the_router()
-words, picture = st.columns([5, 4], gap="large", vertical_alignment="center")
+words, picture = st.columns([5, 4], gap="large", vertical_alignment="top")
 with words:
     st.title("See what a latent space is", anchor=False)
     st.markdown(
         "An autoencoder squeezes a picture into a few numbers and opens it again. Here you move through those "
         "numbers by hand and watch the picture follow: first through an autoencoder, then through a "
         "**variational** one, whose plane is *continuous* (near codes, similar pictures) and *complete* "
-        "(every code drawn from the prior gives a meaningful picture). How far each claim holds, you can measure."
+        "(codes drawn from the prior give meaningful pictures). How far each claim holds, you can measure."
     )
-    st.page_link("pages/latent_map.py", label="**Move through a latent plane**", icon=":material/arrow_forward:")
+    if st.button("Move through a latent plane", type="primary", icon=":material/arrow_forward:"):
+        st.switch_page("pages/latent_map.py")
 with picture:
     if SHOWN in model_cards():
         st.image(

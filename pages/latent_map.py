@@ -109,7 +109,7 @@ def neighbours(card: ModelCard, z: Sequence[float]) -> None:
 class Place(NamedTuple):
     """How the map stands; the link is its only memory."""
 
-    cursor: tuple[float, float] | None  # along the axes, in units that two panes share
+    cursor: tuple[float, float]  # along the axes, in units that two panes share
     pin: int | None  # number of a held-out image
     axes: tuple[int, int]
     show: str
@@ -125,8 +125,11 @@ def place_in_link(family: str, card: ModelCard) -> Place:
     pairs = [f"{i + 1},{j + 1}" for i, j in permutations(range(card.latent), 2)]
     usual = f"{card.by_kl[0] + 1},{card.by_kl[1] + 1}" if card.latent > 2 else "1,2"  # the two that carry most nats
     across, up = controls.option_from_link("axes", pairs, usual).split(",")
+    cloud = cache.encoded(card.name)
+    first = (cloud.codes[0] - cloud.centre) / cloud.scale  # on a clear picture, for the middle is often between two
+    start = (float(first[int(across) - 1]), float(first[int(up) - 1]))
     return Place(
-        cursor=(at[0], at[1]) if at else None,
+        cursor=(at[0], at[1]) if at else start,
         pin=None if pin < 0 else pin,
         axes=(int(across) - 1, int(up) - 1),
         show=controls.option_from_link("show", ("dots", "thumbnails"), "dots"),
@@ -147,7 +150,7 @@ def kept_code(card: ModelCard, place: Place, pick: Pick | None) -> list[float] |
     cloud = cache.encoded(card.name)
     if place.pin is not None:
         return cloud.codes[place.pin].tolist()
-    if place.cursor is not None and card.latent == 2:
+    if card.latent == 2 and "at" in st.query_params:
         return (cloud.centre + cloud.scale * torch.tensor(place.cursor)).tolist()
     return list(pick.z) if pick is not None and pick.pane == 0 else None
 
@@ -215,7 +218,8 @@ def whole_cloud(card: ModelCard) -> None:
 
 frame.opening(
     "Does every point of the plane decode to a picture?",
-    "Move over the plane and watch the picture follow. Click to pin a point; then put another model beside it.",
+    "A dot is a held-out image, its colour the class. Move over the plane and watch the picture follow; then compare "
+    "with the autoencoder, or draw a picture of your own below.",
 )
 left, middle, right = st.columns([2, 7, 2])
 with left:

@@ -12,6 +12,7 @@ from ui.cache import ModelCard, families
 from vae_core.errors import InvalidInput
 
 NOTHING = "nothing"
+BETA = "beta is the weight of the KL term in a VAE's loss, with which the model was trained; 1 is the plain VAE."
 
 
 def _refuse_unknown(key: str, label: str, options: Sequence[str], start: str) -> None:
@@ -141,7 +142,7 @@ def pick_model(
 ) -> ModelCard:
     """One model of a family."""
     variants = {card.variant: card for card in cards}
-    return variants[choose(label, list(variants), key=key, default=default, style=style)]
+    return variants[choose(label, list(variants), key=key, default=default, style=style, help=BETA)]
 
 
 def pick_second_model(
@@ -149,7 +150,7 @@ def pick_second_model(
     first: ModelCard,
     *,
     key: str = "beside",
-    label: str = "Beside it",
+    label: str = "Compare with",
     default: str = NOTHING,
 ) -> ModelCard | None:
     """Another model of the family to look at beside the first, or none."""
