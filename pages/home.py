@@ -14,11 +14,11 @@ SIDE = 18  # pictures along one side of the decoded plane
 
 # Chapter of the lecture, its question, the page that answers it.
 CHAPTERS = (
-    ("6.3 Introduction", "Where does an encoder put each picture, and what lies between?", "latent_map"),
-    ("6.5 As generative models", "Does a random code decode to anything?", "sampling_grid"),
-    ("7.3 Introduction", "What does a path from one picture to another pass through?", "interpolation"),
-    ("7.6 ELBO, 7.8 loss", "Why is a variational latent space continuous and complete?", "continuity_completeness"),
-    ("7.10 Variants: beta-VAE", "What does each latent mean, and what does beta change?", "traversals"),
+    ("6.3", "Where does an encoder put each picture, and what lies between?", "latent_map"),
+    ("6.5", "Does a random code decode to anything?", "sampling_grid"),
+    ("7.3", "What does a path from one picture to another pass through?", "interpolation"),
+    ("7.6, 7.8", "Why is a variational latent space continuous and complete?", "continuity_completeness"),
+    ("7.10", "What does each latent mean, and what does beta change?", "traversals"),
 )
 
 go_through_the_router()
@@ -33,6 +33,11 @@ with words:
     )
     if st.button("Move through a latent plane", type="primary", icon=":material/arrow_forward:"):
         st.switch_page("pages/latent_map.py")
+    st.subheader("In the order of the lecture's chapters", anchor=False)
+    for chapter, question, page in CHAPTERS:
+        where, what = st.columns([5, 8], vertical_alignment="center", gap="small")
+        where.page_link(f"pages/{page}.py")
+        what.markdown(f"{question} :gray[{chapter}]")
 with picture:
     if SHOWN in model_cards():
         st.image(
@@ -43,13 +48,6 @@ with picture:
         )
     else:
         st.info("No trained model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
-
-st.subheader("In the order of the lecture", anchor=False)
-for chapter, question, page in CHAPTERS:
-    where, what, link = st.columns([3, 6, 3], vertical_alignment="center")
-    where.markdown(f":gray[{chapter}]")
-    what.markdown(question)
-    link.page_link(f"pages/{page}.py")
 
 st.subheader("What runs here", anchor=False)
 for complaint in damaged_models():

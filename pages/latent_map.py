@@ -218,10 +218,10 @@ def whole_cloud(card: ModelCard) -> None:
 
 frame.opening(
     "Does every point of the plane decode to a picture?",
-    "A dot is a held-out image, its colour the class. Move over the plane and watch the picture follow; then compare "
-    "with the autoencoder, or draw a picture of your own below.",
+    "A dot is a held-out image, its colour the class. Move over the plane, then compare with the autoencoder.",
 )
-left, middle, right = st.columns([2, 7, 2])
+with st.container(key="controls"):
+    left, middle, right = st.columns([2, 7, 2])
 with left:
     family, cards = controls.pick_family()
 with middle:
@@ -229,7 +229,8 @@ with middle:
 with right:
     second = controls.pick_second_model(cards, first)
 shown = [first] if second is None else [first, second]
-explorer(family, shown)
+with st.container(key="figure"):
+    explorer(family, shown)
 frame.honesty(
     shown,
     f"All 10,000 held-out images of {DATASETS[first.dataset].title}; a dot is an image's code (for a VAE the mean of "
