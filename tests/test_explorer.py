@@ -133,6 +133,24 @@ def test_a_copied_link_brings_the_screen_back(page: Page, app: str, browser: Bro
     other.close()
 
 
+QUESTIONS = {
+    "Home": "See what a latent space is",
+    "Latent map": "Does every point of the plane decode to a picture?",
+    "Sampling grid": "What does the whole plane decode to?",
+    "Interpolation": "What lies on the way from one picture to another?",
+    "Continuity and completeness": "Which plane is meaningful everywhere?",
+    "Traversals": "What does each latent change?",
+}
+SETTLED = """() => !document.querySelector("[data-testid=stSkeleton], [data-testid=stStatusWidget]")
+  && [...document.images].every((image) => image.complete)"""
+
+
+def settle(page: Page, title: str) -> None:
+    """Wait until a page is there with its pictures; one that is left earlier asks for what the server has dropped."""
+    expect(page.get_by_role("heading", level=1, name=QUESTIONS[title])).to_be_visible(timeout=90_000)
+    page.wait_for_function(SETTLED, timeout=90_000)
+
+
 def test_pages_change_without_a_word_on_the_console(page: Page, app: str) -> None:
     complaints: list[str] = []
 
@@ -143,9 +161,10 @@ def test_pages_change_without_a_word_on_the_console(page: Page, app: str) -> Non
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(app)
-    for title in ("Latent map", "Sampling grid", "Interpolation", "Traversals", "Latent map", "Home", "Latent map"):
+    settle(page, "Home")
+    for title in (*QUESTIONS, "Latent map", "Home", "Latent map"):
         page.get_by_role("link", name=title, exact=True).first.click()
-        page.wait_for_timeout(1500)
+        settle(page, title)
     expect(page.get_by_test_id("decoded")).to_have_attribute("data-z", json_numbers(), timeout=90_000)
     assert complaints == []
 
