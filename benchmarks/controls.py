@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from benchmarks.harness import APP, chromium, machine, median, quantile, served
 
 EMPTY = "import streamlit as st\nn = st.slider('n', 0, 1000, 500)\nst.html(f'<b id=shown>{n}</b>')\n"
-SLIDER = '[data-testid="stSlider"] [role="slider"]'
+SLIDER = '[data-testid="stSlider"] input[type="range"]'
 DRAW_AGAIN = "button:has-text('Draw again')"
 
 # Page, what to focus, the keys to press by turns, and an expression whose value the key changes.
