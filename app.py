@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.cache import spare_the_collector
 from vae_core.errors import InvalidInput
 
 st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
@@ -27,3 +28,4 @@ try:
     page.run()
 except InvalidInput as error:  # a damaged model or data set: a sentence, and the other pages stay usable
     st.error(str(error))
+spare_the_collector(page.title)

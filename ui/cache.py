@@ -5,6 +5,7 @@ What comes from here is shared by all sessions. Never change it in place.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from dataclasses import dataclass
@@ -318,3 +319,14 @@ def film(dataset: str, name: str | None, a: int, b: int, path: str, points: int)
             frames = checkpoint(name).model.decode(codes)  # type: ignore[operator]
         confidence, seen = judge(frames).softmax(dim=-1).max(dim=-1)
     return Film(frames, step_sizes(frames), confidence, seen)
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector(page: str) -> None:
+    """Take what the libraries of a page have built out of the garbage collector's sight, once a page.
+
+    Streamlit collects garbage after every run. PyTorch's objects, which are here to stay, make that last 0.15 s,
+    in which no message leaves the server; without them a control answers three times as fast.
+    """
+    gc.collect()
+    gc.freeze()
