@@ -99,7 +99,7 @@ def neighbours(card: ModelCard, z: Sequence[float]) -> None:
     pictures = cache.held_out(card.dataset).images(nearest.indices)
     enlarged = enlarge(pictures, 4)[:, 0].numpy()
     captions = [
-        f"{names[int(cloud.labels[i])]}, {distance:.2g} away"
+        f"{names[int(cloud.labels[i])]}: {distance:.2g}"
         for i, distance in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
     ]
     st.markdown(f"**Nearest held-out images** to this point, by distance between codes ({card.title})")
