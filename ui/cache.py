@@ -5,6 +5,7 @@ What comes from here is shared by all sessions. Never change it in place.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import math
@@ -330,3 +331,4 @@ def spare_the_collector(page: str) -> None:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # they go in order when the server stops
