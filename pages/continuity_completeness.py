@@ -12,11 +12,11 @@ from ui.cache import (
     ModelCard,
     decoded_draws,
     decoder_pack,
-    encoded,
     families,
     model_cards,
     points_pack,
     scores_over_seeds,
+    source_of_codes,
 )
 from ui.controls import choose, index_from_link, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
@@ -94,16 +94,16 @@ def pick() -> tuple[list[ModelCard], ModelCard, ModelCard]:
 
 
 def pane(card: ModelCard) -> Pane:
-    cloud = encoded(card.name)
+    gaussian = source_of_codes(card.name)
     return Pane(
         title=card.title,
         colour=ROLE_COLOURS[card.role],
         decoder=pack_id(decoder_pack(card.name)),
         points=pack_id(points_pack(card.name)),
         thumbnails=None,
-        centre=cloud.centre.tolist(),
-        scale=cloud.scale,
-        covariance=cloud.covariance.tolist(),
+        centre=gaussian.mean.tolist(),
+        scale=gaussian.scale,
+        covariance=gaussian.covariance.tolist(),
         gaussian=RINGS[card.role],
         noun="held-out images",
     )

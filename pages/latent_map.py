@@ -33,16 +33,16 @@ def pane(card: ModelCard, colour: str) -> Pane:
     """One plane of the map."""
     decoder, points = cache.decoder_pack(card.name), cache.points_pack(card.name)
     thumbnails = cache.thumbnails_pack(card.dataset)
-    cloud = cache.encoded(card.name)
+    gaussian = cache.source_of_codes(card.name)
     return Pane(
         title=card.title,
         colour=colour,
         decoder=pack_id(decoder),
         points=pack_id(points),
         thumbnails=pack_id(thumbnails),
-        centre=cloud.centre.tolist(),
-        scale=cloud.scale,
-        covariance=cloud.covariance.tolist(),
+        centre=gaussian.mean.tolist(),
+        scale=gaussian.scale,
+        covariance=gaussian.covariance.tolist(),
         gaussian="the prior" if card.beta is not None else "Gaussian fitted to the codes",
     )
 
@@ -125,8 +125,9 @@ def place_in_link(family: str, card: ModelCard) -> Place:
     pairs = [f"{i + 1},{j + 1}" for i, j in permutations(range(card.latent), 2)]
     usual = f"{card.by_kl[0] + 1},{card.by_kl[1] + 1}" if card.latent > 2 else "1,2"  # the two that carry most nats
     across, up = controls.option_from_link("axes", pairs, usual).split(",")
-    cloud = cache.encoded(card.name)
-    first = (cloud.codes[0] - cloud.centre) / cloud.scale  # on a clear picture, for the middle is often between two
+    gaussian = cache.source_of_codes(card.name)
+    # It starts on a clear picture, for the middle is often between two.
+    first = (cache.encoded(card.name).codes[0] - gaussian.mean) / gaussian.scale
     start = (float(first[int(across) - 1]), float(first[int(up) - 1]))
     return Place(
         cursor=(at[0], at[1]) if at else start,
@@ -147,11 +148,11 @@ def keep(key: str) -> None:
 
 def kept_code(card: ModelCard, place: Place, pick: Pick | None) -> list[float] | None:
     """The code that was pinned or let go on; with more than two latents a bare place does not say all of it."""
-    cloud = cache.encoded(card.name)
     if place.pin is not None:
-        return cloud.codes[place.pin].tolist()
+        return cache.encoded(card.name).codes[place.pin].tolist()
     if card.latent == 2 and "at" in st.query_params:
-        return (cloud.centre + cloud.scale * torch.tensor(place.cursor)).tolist()
+        gaussian = cache.source_of_codes(card.name)
+        return (gaussian.mean + gaussian.scale * torch.tensor(place.cursor)).tolist()
     return list(pick.z) if pick is not None and pick.pane == 0 else None
 
 

@@ -130,7 +130,7 @@ def explore() -> None:
             frame.opening(
                 "What does the whole plane decode to?",
                 "Each small picture is the decoder's answer to one code. Point at one to see it large; "
-                f"then put {'another beta' if first.latent > 2 else 'the autoencoder'} beside it.",
+                f"then compare with {'another beta' if first.latent > 2 else 'the autoencoder'}.",
             )
         else:
             frame.opening(

@@ -188,13 +188,6 @@ class Encoded:
     codes: Tensor  # [N, Z] posterior means, or the codes of an autoencoder
     std: Tensor | None  # [N, Z]
     labels: Tensor  # [N] uint8
-    centre: Tensor  # [Z] of the prior, or of the Gaussian fitted to the codes
-    covariance: Tensor  # [Z, Z] likewise
-
-    @property
-    def scale(self) -> float:
-        """One number for the width of the cloud's Gaussian: 1 for a prior."""
-        return float(self.covariance.diagonal().mean().sqrt())
 
 
 @st.cache_resource(show_spinner="Encoding the held-out images", max_entries=32)
@@ -205,11 +198,9 @@ def encoded(name: str) -> Encoded:
     with torch.inference_mode():
         posteriors = [model.encode(source.images(index)) for index in torch.arange(len(source)).split(500)]  # type: ignore[operator]
     codes = torch.cat([posterior.mean for posterior in posteriors])
-    if posteriors[0].is_deterministic:
-        return Encoded(codes, None, source.labels, codes.mean(0), torch.cov(codes.T))
-    std = torch.cat([posterior.std for posterior in posteriors])
-    latent = codes.shape[1]
-    return Encoded(codes, std, source.labels, torch.zeros(latent), torch.eye(latent))
+    deterministic = posteriors[0].is_deterministic
+    std = None if deterministic else torch.cat([posterior.std for posterior in posteriors])
+    return Encoded(codes, std, source.labels)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -228,9 +219,8 @@ def points_pack(name: str) -> bytes:
 def thumbnails_pack(dataset: str) -> bytes:
     """All held-out images as one atlas of small pictures."""
     source = held_out(dataset)
-    shrink = torch.nn.functional.adaptive_avg_pool2d
-    parts = [shrink(source.images(i), THUMBNAIL_SIDE) for i in torch.arange(len(source)).split(1000)]
-    return pack_thumbnails(to_bytes(torch.cat(parts)))
+    parts = [to_bytes(source.images(index)) for index in torch.arange(len(source)).split(1000)]
+    return pack_thumbnails(torch.cat(parts), THUMBNAIL_SIDE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

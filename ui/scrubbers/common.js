@@ -147,6 +147,17 @@ function onDrag(node, { start = () => {}, follow, release, cancel, hover = false
   }
 }
 
+/** Arrow keys on `node`: `step([right, down], event)` for each press, `release()` when the key comes up. */
+function onArrows(node, step, release) {
+  node.addEventListener("keydown", (event) => {
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!arrow) return;
+    event.preventDefault();
+    step(arrow, event);
+  });
+  node.addEventListener("keyup", (event) => event.key.startsWith("Arrow") && release());
+}
+
 /** Where the pointer is on a strip of `count` frames: 0 at the first frame's centre, 1 at the last's. */
 function alongFrames(element, count, clientPosition, vertical = false) {
   const box = element.getBoundingClientRect();

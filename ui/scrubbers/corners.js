@@ -69,14 +69,10 @@ function createCorners() {
 
   let before = at;
   onDrag(square, { start: () => (before = at), follow, release: report, cancel: () => move(...before), hover: true });
-  square.addEventListener("keydown", (event) => {
-    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!arrow) return;
-    event.preventDefault();
+  onArrows(square, ([right, down], event) => {
     const stride = event.shiftKey ? 0.1 : 0.02;
-    move(at[0] + arrow[0] * stride, at[1] + arrow[1] * stride);
-  });
-  square.addEventListener("keyup", (event) => event.key.startsWith("Arrow") && report());
+    move(at[0] + right * stride, at[1] + down * stride);
+  }, report);
   reset.addEventListener("click", () => {
     move(0.5, 0.5);
     report();

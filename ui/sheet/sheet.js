@@ -83,14 +83,7 @@ function createSheet() {
     };
     let before = at;
     onDrag(square, { start: () => (before = at), follow, release: report, cancel: () => move(...before), hover: true });
-    square.addEventListener("keydown", (event) => {
-      const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      if (!arrow) return;
-      event.preventDefault();
-      const { n } = component.data;
-      move(...at.map((place, i) => (cell(place) + 0.5 + arrow[i]) / n));
-    });
-    square.addEventListener("keyup", (event) => event.key.startsWith("Arrow") && report());
+    onArrows(square, (arrow) => move(...at.map((place, i) => (cell(place) + 0.5 + arrow[i]) / component.data.n)), report);
   }
 
   function label(axis, { name, ticks }, side) {

@@ -127,8 +127,11 @@ def pack_thumbnails(images: Tensor, side: int | None = None) -> bytes:
     `side` shrinks them (by averaging) to that many pixels.
     """
     if side is not None and side != images.shape[-1]:
-        shrunk = nn.functional.interpolate(images.float(), size=(side, side), mode="area")
-        images = shrunk.round().to(torch.uint8)
+        # A part at a time: as float32 all of them would take four times their memory.
+        shrunk = [
+            nn.functional.interpolate(part.float(), size=(side, side), mode="area") for part in images.split(1000)
+        ]
+        images = torch.cat(shrunk).round().to(torch.uint8)
     count, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -22,6 +22,16 @@ class Gaussian(NamedTuple):
         """The standard deviation of each latent [Z]."""
         return self.cholesky.norm(dim=1)
 
+    @property
+    def covariance(self) -> Tensor:
+        """[Z, Z]."""
+        return self.cholesky @ self.cholesky.T
+
+    @property
+    def scale(self) -> float:
+        """One number for the width: the root of the latents' mean variance, 1 for a prior."""
+        return float(self.std.square().mean().sqrt())
+
     def place(self, standard: Tensor) -> Tensor:
         """Standard normal points [N, Z] (draws, or a quantile grid) -> the same points of this Gaussian."""
         return self.mean + standard.to(self.mean) @ self.cholesky.T
