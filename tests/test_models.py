@@ -16,6 +16,7 @@ from vae_core.models import MODELS, VAE, Autoencoder, LatentModel, Posterior
 from vae_core.models.base import LIKELIHOODS
 from vae_core.models.parts import ACTIVATIONS, NETWORKS, LatentLinear
 from vae_core.models.vae import LOGVAR_BOUNDS
+from vae_core.objective import Context
 from vae_core.training import TrainSettings, train
 
 IMAGE = (1, 12, 12)
@@ -149,7 +150,7 @@ def test_beta_weighs_the_kl_and_nothing_else(beta: float) -> None:
     terms = model.loss(x)
     torch.testing.assert_close(terms.total, terms.recon + beta * terms.kl)
     torch.manual_seed(3)
-    scaled = model.loss(x, kl_scale=3.0)
+    scaled = model.loss(x, context=Context(kl_scale=3.0))
     assert (scaled.recon.item(), scaled.kl.item()) == (terms.recon.item(), terms.kl.item())
     torch.testing.assert_close(scaled.total, scaled.recon + 3 * beta * scaled.kl)
 
@@ -167,7 +168,7 @@ def test_a_larger_beta_leaves_less_kl_after_training() -> None:
 
 def test_draws_follow_the_generator_and_the_posterior() -> None:
     posterior = Posterior(torch.full((20_000, 1), 2.0), torch.full((20_000, 1), math.log(0.25)))
-    first, again = (posterior.sample(torch.Generator().manual_seed(5)) for _ in range(2))
+    first, again = (posterior.sample(Context(generator=torch.Generator().manual_seed(5))) for _ in range(2))
     assert torch.equal(first, again)
     assert abs(first.mean().item() - 2) < 0.02
     assert abs(first.std().item() - 0.5) < 0.02  # exp(logvar / 2), not exp(logvar)

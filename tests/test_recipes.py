@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,20 @@ import torch
 
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, bundled, read_bundled
 from vae_core.data import DATASETS
+from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_CHECKPOINTS
 from vae_core.models import MODELS
-from vae_core.recipes import RECIPES, Recipe, judge_of
+from vae_core.recipes import RECIPES, changed, judge_of
+from vae_core.training import TrainSettings
 
 LARGEST_BUNDLE = 60 * 10**6  # bytes
-
-
-def config_of(recipe: Recipe) -> Any:
-    kind: Any = MODELS[recipe.model]
-    return kind.Config(**recipe.settings)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_builds(name: str) -> None:
     recipe = RECIPES[name]
     assert recipe.name == name
-    dataset, config = DATASETS[recipe.data], config_of(recipe)
+    dataset, config = DATASETS[recipe.data], recipe.config
     assert config.image == dataset.shape
     kind: Any = MODELS[recipe.model]
     terms = kind(config).loss(torch.rand(2, *config.image), torch.zeros(2))
@@ -41,7 +38,7 @@ def test_a_recipe_builds(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_name_says_what_the_recipe_is(name: str) -> None:
-    recipe, config = RECIPES[name], config_of(RECIPES[name])
+    recipe, config = RECIPES[name], RECIPES[name].config
     short = {"mnist": "mnist", "fashion_mnist": "fashion", "sprites": "sprites"}[recipe.data]
     expected = {
         "classifier": lambda: f"{short}-classifier",
@@ -49,6 +46,27 @@ def test_a_name_says_what_the_recipe_is(name: str) -> None:
         "vae": lambda: f"{short}-{config.latent}d-vae-beta{config.beta:g}",
     }[recipe.model]()
     assert name == expected
+
+
+def test_settings_can_be_changed_wherever_they_belong() -> None:
+    recipe = RECIPES["mnist-2d-vae-beta1"]
+    other = changed(recipe, {"beta": 4, "latent": 10, "epochs": 3, "hidden": [64, 32], "kl_schedule": "warm-up"})
+    assert (other.config.beta, other.config.latent, other.config.hidden) == (4, 10, (64, 32))
+    assert (other.training.epochs, other.training.kl_schedule) == (3, "warm-up")
+    assert other.training.batch == recipe.training.batch and other.data == recipe.data
+    assert changed(recipe, {}) == recipe
+    assert recipe.config.beta == 1.0, "the recipe itself stays"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [("betta", 1, "betta"), ("latent", 0, "latent"), ("latent", 10**6, "latent"), ("epochs", -1, "epochs"),
+     ("beta", "four", "beta"), ("latent", 2.5, "latent"), ("latent", True, "latent"), ("hidden", 3, "hidden"),
+     ("lr", None, "lr")],
+)  # fmt: skip
+def test_a_change_that_cannot_be_is_named(key: str, value: Any, named: str) -> None:
+    with pytest.raises(InvalidInput, match=named):
+        changed(RECIPES["mnist-2d-vae-beta1"], {key: value})
 
 
 def test_the_recipes_are_those_that_the_pages_show() -> None:
@@ -75,9 +93,16 @@ def test_the_bundle_stays_small() -> None:
 def test_a_bundled_model_is_what_its_recipe_says(name: str) -> None:
     recipe, checkpoint = RECIPES[name], read_bundled(name)
     assert (checkpoint.name, checkpoint.dataset, checkpoint.model_name) == (name, recipe.data, recipe.model)
-    assert checkpoint.model.config == config_of(recipe)
-    wanted = asdict(recipe.training)
-    assert {key: checkpoint.training[key] for key in wanted} == wanted
+    assert checkpoint.model.config == recipe.config
+    # What was not yet a setting when it was trained stood at today's default.
+    told = {
+        field.name: checkpoint.training[field.name]
+        for field in fields(TrainSettings)
+        if field.name in checkpoint.training
+    }
+    assert told.keys() >= {"epochs", "batch", "lr", "warmup", "clip", "precision", "seed", "kl_start"}
+    wanted = {key: value for key, value in asdict(recipe.training).items() if key in told}
+    assert told == wanted
     images = {"mnist": 60_000, "fashion_mnist": 60_000, "sprites": 727_280}[recipe.data]
     assert checkpoint.training["steps"] == recipe.training.epochs * (images // recipe.training.batch)
     assert checkpoint.training["seconds"] > 0 and checkpoint.training["device"]

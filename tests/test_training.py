@@ -1,75 +1,252 @@
-"""The loop: what it yields, that a seed decides everything, and what it refuses."""
+"""The loop: what it yields, that a seed decides everything, that it can be left and gone on with, what it refuses."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.conftest import blob_source
 from tests.test_models import build
 from vae_core.errors import InvalidInput
-from vae_core.training import TrainSettings, pick_device, train
+from vae_core.folders import PROJECT
+from vae_core.models import MODELS
+from vae_core.training import Training, TrainSettings, estimate, pick_device, train
 from vae_core.training.device import DEVICES, available
-from vae_core.training.loop import PRECISIONS, kl_scale, learning_rate
+from vae_core.training.distributed import Shard
+from vae_core.training.held_out import held_out_terms
+from vae_core.training.settings import CHOICES
 
 CPU = torch.device("cpu")
+SHORT = TrainSettings(epochs=2, batch=16, warmup=2)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+def fresh(name: str = "vae") -> Any:
+    torch.manual_seed(7)
+    return build(name)
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("precision", CHOICES["precision"])
 def test_a_seed_decides_everything(precision: str) -> None:
-    def run(seed: int) -> tuple[list[Any], dict[str, torch.Tensor]]:
-        torch.manual_seed(7)
-        model = build("vae")
-        settings = TrainSettings(epochs=2, batch=16, warmup=2, seed=seed, precision=precision)
+    def run(seed: int) -> tuple[list[Any], dict[str, Tensor]]:
+        model = fresh()
+        settings = replace(SHORT, seed=seed, precision=precision)
         return [step.terms for step in train(model, blob_source(50), settings, CPU, log_every=2)], model.state_dict()
 
     first, again, other = run(1), run(1), run(2)
     assert first[0] == again[0] != other[0]
-    assert all(torch.equal(first[1][key], again[1][key]) for key in first[1])
+    assert same(first[1], again[1]) and not same(first[1], other[1])
     assert all(value.dtype == torch.float32 for value in first[1].values())
 
 
 def test_what_it_yields() -> None:
     settings = TrainSettings(epochs=3, batch=16, warmup=0)
     model = build("vae")
-    log = list(train(model, blob_source(50), settings, CPU, log_every=4))  # 3 whole batches an epoch, 2 images left out
-    assert [step.step for step in log] == [4, 8, 9]
+    training = Training(model, blob_source(50), settings, CPU)  # 3 whole batches an epoch, 2 images left out
+    log = []
+    for step in training.run(log_every=4, also_at={5, 6}):
+        assert not model.training, "whoever looks at the model finds it in eval mode"
+        log.append(step)
+    assert [step.step for step in log] == [4, 5, 6, 8, 9]
     assert {step.steps for step in log} == {9}
+    assert [step.epoch for step in log] == pytest.approx([4 / 3, 5 / 3, 2, 8 / 3, 3])
     assert not model.training
     for step in log:
         assert set(step.terms) == {"total", "recon", "kl", "kl_per_latent"}
         assert step.terms["total"] == pytest.approx(step.terms["recon"] + step.terms["kl"], rel=1e-5)
         assert sum(step.terms["kl_per_latent"]) == pytest.approx(step.terms["kl"], rel=1e-4)
+        assert step.held_out is None
 
 
 def test_logged_terms_are_means_over_the_steps_since_the_last_line() -> None:
     def totals(log_every: int) -> list[Any]:
-        torch.manual_seed(7)
         settings = TrainSettings(epochs=2, batch=16, warmup=0, precision="float32")
-        return [step.terms["total"] for step in train(build("vae"), blob_source(48), settings, CPU, log_every)]
+        return [step.terms["total"] for step in train(fresh(), blob_source(48), settings, CPU, log_every)]
 
     each = totals(1)
     assert totals(4) == pytest.approx([sum(each[:4]) / 4, sum(each[4:]) / 2], rel=1e-5)
 
 
-def test_the_learning_rate_warms_up_and_ends_at_nearly_zero() -> None:
-    settings = TrainSettings(lr=1e-2, warmup=10)
-    rates = [learning_rate(step, 100, settings) for step in range(100)]
-    assert rates[:2] == pytest.approx([1e-3, 2e-3])
-    assert max(rates) == pytest.approx(1e-2)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert 0 <= rates[-1] < 1e-5
+def test_where_it_yields_changes_no_weight() -> None:
+    weights = []
+    for log_every, also_at in ((1, ()), (5, {3, 4}), (1000, ())):
+        model = fresh()
+        for _ in Training(model, blob_source(50), SHORT, CPU, held_out=blob_source(30)).run(log_every, also_at):
+            torch.rand(0)  # a caller that looks, and draws nothing
+        weights.append(model.state_dict())
+    assert same(weights[0], weights[1]) and same(weights[0], weights[2])
 
 
-def test_the_kl_falls_from_its_first_weight_to_beta_and_stays_there() -> None:
-    settings = TrainSettings(kl_start=16.0)
-    scales = [kl_scale(step, 1000, settings) for step in range(1000)]
-    assert scales[0] == pytest.approx(16)
-    assert scales[300] == pytest.approx(4)  # half of the fall, by exponents
-    assert scales[600:] == [1.0] * 400
-    assert all(kl_scale(step, 1000, TrainSettings()) == 1.0 for step in range(1000))
+def test_held_out_terms_are_means_over_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last smaller batch counts by its images, and beta does not count at all."""
+    model = MODELS["vae"](replace(build("vae").config, beta=7.0)).eval()
+    source = blob_source(70)
+    with torch.no_grad():
+        posterior = model.encode(source.images(torch.arange(70)))
+        kl = 0.5 * (posterior.mean**2 + posterior.std**2 - 1 - 2 * posterior.std.log()).sum(1).mean().item()
+    found = {}
+    for size in (70, 32, 7):
+        monkeypatch.setattr("vae_core.training.held_out.BATCH", size)
+        found[size] = held_out_terms(model, source, CPU)
+        assert found[size]["kl"] == pytest.approx(kl, rel=1e-5)
+        assert found[size]["elbo"] == pytest.approx(-(found[size]["recon"] + kl), rel=1e-6)
+        assert "total" not in found[size]
+    assert found[32]["recon"] == pytest.approx(found[70]["recon"], rel=0.02)  # other noise
+    plain = MODELS["autoencoder"](build("autoencoder").config).eval()
+    with torch.no_grad():
+        recon = plain.recon_per_image(
+            source.images(torch.arange(70)), plain.encode(source.images(torch.arange(70))).mean
+        )
+    assert held_out_terms(plain, source, CPU) == {"recon": pytest.approx(recon.mean().item(), rel=1e-5)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_is_evaluated_once_an_epoch_and_at_the_end(name: str) -> None:
+    model = build(name)
+    training = Training(model, blob_source(50), replace(SHORT, evaluate_every=4), CPU, held_out=blob_source(30))
+    lines = {step.step: step.held_out for step in training.run(log_every=3)}
+    assert [step for step, held_out in lines.items() if held_out] == [4, 6]
+    assert lines[6] == held_out_terms(model, blob_source(30), CPU)
+
+
+@pytest.mark.parametrize("leave_at", [1, 3, 4, 5])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_training_that_was_left_ends_with_the_same_weights(name: str, leave_at: int) -> None:
+    settings = replace(SHORT, binarise=True, shift=1, patience=3, weight_decay=0.01)
+
+    def prepared() -> Training:
+        return Training(fresh(name), blob_source(50), settings, CPU, held_out=blob_source(30))
+
+    through = prepared()
+    whole = list(through.run(log_every=1))
+    first = prepared()
+    for step in first.run(log_every=2):
+        if step.step >= leave_at:
+            break
+        if step.step == leave_at - 1:
+            first.interrupt()
+    state = first.state()
+    assert state.facts == json.loads(json.dumps(state.facts)) and state.facts["step"] == first.step
+    torch.manual_seed(99)  # whatever happens in between
+    second = prepared()
+    second.restore(state)
+    rest = list(second.run(log_every=1))
+    assert same(through.model.state_dict(), second.model.state_dict())
+    assert [step.terms for step in rest] == [step.terms for step in whole[first.step :]]
+    assert [step.held_out for step in rest] == [step.held_out for step in whole[first.step :]]
+
+
+def test_interrupt_is_heard_after_the_step_at_hand() -> None:
+    training = Training(build("vae"), blob_source(50), replace(SHORT, epochs=100), CPU)
+    training.interrupt()
+    assert next(training.run(log_every=1000)).step == 1
+
+
+def test_early_stopping_keeps_the_best_weights() -> None:
+    """At a learning rate that destroys what it has learned: the best evaluation is what remains."""
+    settings = TrainSettings(epochs=60, batch=16, lr=0.5, lr_schedule="constant", warmup=40, patience=4, clip=1e6)
+    held_out = blob_source(30)
+    training = Training(fresh(), blob_source(50), settings, CPU, held_out=held_out)
+    log = list(training.run())
+    scores = [-step.held_out["elbo"] for step in log if step.held_out]
+    assert log[-1].stopped_early and log[-1].step < log[-1].steps
+    assert len(scores) == scores.index(min(scores)) + 1 + 4
+    assert -held_out_terms(training.model, held_out, CPU)["elbo"] == min(scores)  # type: ignore[arg-type]
+
+
+class Tape:
+    """Records as CUDA does, but on the CPU: what is recorded does not run, and what it runs on must stay in place."""
+
+    def __init__(self) -> None:
+        self.rehearsed = self.recorded = 0
+
+    def rehearse(self, work: Callable[[], None]) -> None:
+        self.rehearsed += 1
+        work()
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        self.recorded += 1
+        return work
+
+
+@pytest.mark.parametrize("leave_at", [None, 4])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recorded_step_gives_the_numbers_of_a_plain_one(name: str, leave_at: int | None) -> None:
+    """Rehearsals change weights, the optimiser, sums and random state, and all of it is put back."""
+    settings = replace(SHORT, binarise=True, kl_schedule="capacity", kl_share=1.0)
+    runs = []
+    for tape in (None, Tape()):
+        training = Training(fresh(name), blob_source(50), settings, CPU, recorder=tape)
+        log = [next(training.run(leave_at or 1))]
+        if leave_at:  # and so for a training that goes on from a snapshot
+            state, training = training.state(), Training(fresh(name), blob_source(50), settings, CPU, recorder=tape)
+            training.restore(state)
+        log += training.run(1)
+        runs.append((training.model.state_dict(), [step.terms for step in log]))
+    assert same(runs[0][0], runs[1][0])
+    assert runs[0][1] == runs[1][1]
+    assert tape and tape.recorded == (2 if leave_at else 1) and tape.rehearsed == 3 * tape.recorded
+
+
+def test_a_graph_is_refused_where_there_is_none() -> None:
+    with pytest.raises(InvalidInput, match="CUDA"):
+        Training(build("vae"), blob_source(50), SHORT, CPU, recorder=True)
+
+
+def test_weight_decay_shrinks_matrices_and_leaves_biases_alone() -> None:
+    weights = {}
+    for decay in (0.0, 1.0):
+        model = fresh()
+        settings = TrainSettings(epochs=1, batch=48, warmup=0, lr=0.01, weight_decay=decay, precision="float32")
+        list(train(model, blob_source(50), settings, CPU))  # a single step
+        weights[decay] = model.state_dict()
+    before = fresh().state_dict()
+    for key, value in before.items():
+        expected = weights[0.0][key] - (0.01 * value if value.ndim >= 2 else 0.0)
+        assert torch.allclose(weights[1.0][key], expected, atol=1e-7), key
+
+
+def test_an_estimate_changes_nothing_and_counts_every_step() -> None:
+    model, source = fresh(), blob_source(50)
+    before, noise = {key: value.clone() for key, value in model.state_dict().items()}, torch.get_rng_state()
+    found = estimate(model, source, TrainSettings(epochs=50, batch=16), CPU, blob_source(30), seconds=0.05)
+    assert same(before, model.state_dict()) and torch.equal(noise, torch.get_rng_state())
+    assert found.steps == 150
+    assert found.seconds >= found.steps * found.seconds_per_step > 0
+    assert found.images_per_second == pytest.approx(16 / found.seconds_per_step)
+    tiny = estimate(model, source, TrainSettings(epochs=1, batch=25), CPU)  # over before the trial has begun
+    assert tiny.steps == 2 and tiny.seconds > 0
+
+
+def test_two_processes_walk_the_path_of_one() -> None:
+    """The same global batches, noise and free bits: the loss curve agrees to rounding."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command = [*command[:3], "--standalone", *command[3:5], "-m", "tests.curve"]
+    two = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    one = subprocess.run([sys.executable, "-m", "tests.curve"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    curves = [[json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] for run in (one, two)]
+    assert len(curves[0]) == len(curves[1]) == 12
+    for alone, together in zip(*curves, strict=True):
+        for key in ("total", "recon", "kl", "kl_per_latent"):
+            assert together[key] == pytest.approx(alone[key], rel=1e-4), key
+    assert curves[0][0]["total"] > 1.2 * curves[0][-1]["total"], "and it is a curve"
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    assert Shard(1, 4).rows(64) == slice(16, 32)
+    with pytest.raises(InvalidInput, match="multiple of 3"):
+        Shard(0, 3).rows(64)
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
@@ -77,19 +254,32 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
         list(train(build("vae"), blob_source(50), TrainSettings(batch=64), CPU))
 
 
-def test_a_loss_that_explodes_stops_training() -> None:
+def test_early_stopping_without_held_out_images_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="patience"):
+        Training(build("vae"), blob_source(50), replace(SHORT, patience=1), CPU)
+
+
+def test_a_loss_that_explodes_stops_training_and_names_step_and_term() -> None:
     model = build("vae")
+    training = Training(model, blob_source(50), replace(SHORT, epochs=4), CPU)
+    steps = training.run(log_every=5)
+    next(steps)
     with torch.no_grad():
         model.decoder[0].weight.fill_(float("inf"))
-    with pytest.raises(FloatingPointError, match="learning rate"):
-        list(train(model, blob_source(50), TrainSettings(epochs=1, batch=16), CPU))
+    with pytest.raises(FloatingPointError, match=r"step 6 of 12: recon was the first.*learning rate"):
+        list(steps)
+    model = build("vae")
+    with torch.no_grad():
+        model.encoder[-1].weight.fill_(1e30)
+    with pytest.raises(FloatingPointError, match="step 1 of 6: kl was"):
+        list(train(model, blob_source(50), SHORT, CPU))
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("epochs", 0), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0), ("seed", -1),
-     ("kl_start", 0.0),
-     ("precision", "float8")],
+    [("epochs", 0), ("epochs", -3), ("epochs", 10**9), ("batch", 0), ("lr", float("nan")), ("lr", -1.0), ("clip", 0.0),
+     ("seed", -1), ("kl_start", 0.0), ("precision", "float8"), ("kl_schedule", "up"), ("kl_share", 1.5),
+     ("kl_cycles", 0), ("free_bits", -0.1), ("weight_decay", float("inf")), ("patience", -1), ("lr_schedule", "")],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:
     with pytest.raises(InvalidInput, match=setting):

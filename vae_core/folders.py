@@ -32,6 +32,12 @@ def projection_cache() -> Path:
     return user_cache("projections", "LATENT_CACHE")
 
 
+def runs_folder() -> Path:
+    """Trainings and what they made (LATENT_RUNS, else runs/ in the project)."""
+    chosen = os.environ.get("LATENT_RUNS")
+    return Path(chosen).expanduser() if chosen else PROJECT / "runs"
+
+
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under a temporary name, then rename it, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)

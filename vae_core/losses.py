@@ -38,8 +38,8 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_sigma: Tensor | float) -> Tensor:
     `log_sigma` is one number for all pixels; learned, it makes the decoder calibrate itself (Rybkin, Daniilidis
     and Levine 2021, sigma-VAE). With sigma fixed this is the squared error divided by 2 sigma^2.
     """
-    log_sigma = torch.as_tensor(log_sigma, dtype=torch.float32, device=x.device)
-    squared = ((x - mean.float()) * torch.exp(-log_sigma)) ** 2
+    precision = torch.exp(-log_sigma) if isinstance(log_sigma, Tensor) else math.exp(-log_sigma)
+    squared = ((x - mean.float()) * precision) ** 2
     return (0.5 * squared + log_sigma + 0.5 * math.log(2 * math.pi)).sum((1, 2, 3))
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vae_core.checkpoints import settings_from
+from vae_core.errors import InvalidInput
+from vae_core.models import MODELS
 from vae_core.training import TrainSettings
 
 BETAS_PLANE = (0.1, 0.5, 1, 2, 4, 8)  # trained for the two-dimensional models
@@ -20,6 +24,28 @@ class Recipe:
     model: str
     settings: dict[str, Any] = field(default_factory=dict)  # of the model's config
     training: TrainSettings = field(default_factory=TrainSettings)
+
+    @property
+    def config(self) -> Any:
+        """The model's settings, checked: an instance of its class's Config."""
+        return MODELS[self.model].Config(**self.settings)
+
+
+def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """The recipe with some settings changed, of its model ("beta", "latent") or of its training ("epochs").
+
+    Raises InvalidInput for a setting that neither has, a value of a wrong type, or one that is out of range.
+    """
+    of_model, of_training = dataclasses.asdict(recipe.config), dataclasses.asdict(recipe.training)
+    for key, value in changes.items():
+        if key not in of_model and key not in of_training:
+            known = ", ".join([*of_model, *of_training])
+            raise InvalidInput(f"There is no setting {key!r} of {recipe.model} or its training; there are: {known}.")
+        (of_model if key in of_model else of_training)[key] = value
+    config = settings_from(type(recipe.config), of_model, recipe.name)
+    training = settings_from(TrainSettings, of_training, recipe.name)
+    settings = {key: getattr(config, key) for key in of_model if key in changes or key in recipe.settings}
+    return replace(recipe, settings=settings, training=training)
 
 
 def _plane(short: str, data: str) -> list[Recipe]:
@@ -60,8 +86,9 @@ def _sprites(beta: int) -> Recipe:
     }  # fmt: skip
     # From a KL that weighs 200 the two positions find a latent each before anything else, and keep it. At a small
     # beta the same start would leave most latents asleep for good.
-    kl_start = SPRITES_FIRST_WEIGHT / beta if beta >= 8 else 1.0
-    training = TrainSettings(epochs=2, batch=64, lr=1e-3, kl_start=kl_start)
+    training = TrainSettings(epochs=2, batch=64, lr=1e-3, evaluate_every=1000)
+    if beta >= 8:
+        training = replace(training, kl_schedule="fall", kl_start=SPRITES_FIRST_WEIGHT / beta)
     return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training)
 
 

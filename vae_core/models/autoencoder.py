@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
+from vae_core.objective import PLAIN, Context
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Autoencoder(LatentModel):
     def encode(self, x: Tensor) -> Posterior:
         return Posterior(mean=self.encoder(x), logvar=None)
 
-    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
+    def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
         code = self.encode(x).mean  # [B, Z]
         recon = self.recon_per_image(x, code).mean()
         return LossTerms(total=recon, recon=recon, kl=recon.new_zeros(()), kl_per_latent=code.new_zeros(code.shape[1]))

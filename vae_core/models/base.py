@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vae_core.errors import InvalidInput
 from vae_core.losses import bernoulli_nll, gaussian_nll
 from vae_core.models.parts import ACTIVATIONS, NETWORKS, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+from vae_core.objective import PLAIN, Context
 
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
@@ -34,12 +35,11 @@ class Posterior(NamedTuple):
             raise TypeError("a deterministic encoder returns a point; it has no standard deviation")
         return torch.exp(0.5 * self.logvar)
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, context: Context = PLAIN) -> Tensor:
         """One draw [B, Z] by the reparameterisation trick; the point itself where there is no variance."""
         if self.logvar is None:
             return self.mean
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
-        return self.mean + self.std * noise
+        return self.mean + self.std * context.normal(self.mean)
 
 
 class LossTerms(NamedTuple):
@@ -124,7 +124,7 @@ class LatentModel(nn.Module):
         log_sigma = self.log_sigma if learned else math.log(self.config.sigma)
         return gaussian_nll(torch.sigmoid(logits.float()), x, log_sigma)
 
-    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
-        """The objective on a batch [B, C, H, W]; labels [B] are for models that use them,
-        `kl_scale` multiplies beta where there is one (for schedules)."""
+    def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
+        """The objective on a batch [B, C, H, W]; labels [B] are for models that use them, the context says what a
+        schedule asks for at this step."""
         raise NotImplementedError

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from vae_core.errors import InvalidInput
+from vae_core.objective import PLAIN, Context
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Classifier(nn.Module):
         """Logits [B, classes] for images [B, C, H, W] in [0, 1]."""
         return self.head(self.body(x))
 
-    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> ClassifierTerms:
+    def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> ClassifierTerms:
         assert labels is not None, "a classifier is trained on labelled images"
         logits = self(x).float()
         target = labels.to(logits.device).long()

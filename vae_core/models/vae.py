@@ -10,6 +10,7 @@ from torch import Tensor
 from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
+from vae_core.objective import PLAIN, Context
 
 LOGVAR_BOUNDS = (-20.0, 10.0)  # standard deviations of 5e-5 to 150: no exp() overflows, nothing useful is lost
 
@@ -37,12 +38,11 @@ class VAE(LatentModel):
         mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
         return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
 
-    def loss(self, x: Tensor, labels: Tensor | None = None, kl_scale: float = 1.0) -> LossTerms:
-        """recon + kl_scale * beta * KL, with one draw of z per image."""
+    def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
+        """recon + beta * KL, with one draw of z per image; the context may bend the KL."""
         posterior = self.encode(x)
         assert posterior.logvar is not None
-        recon = self.recon_per_image(x, posterior.sample()).mean()
+        recon = self.recon_per_image(x, posterior.sample(context)).mean()
         kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
-        kl = kl_per_latent.sum()
-        total = recon + kl_scale * self.config.beta * kl
-        return LossTerms(total, recon, kl, kl_per_latent)
+        total = recon + self.config.beta * context.penalty(kl_per_latent)
+        return LossTerms(total, recon, kl_per_latent.sum(), kl_per_latent)

@@ -1,8 +1,13 @@
-"""The training loop and the device it runs on. It is handed a model and a source of images."""
+"""The training loop and the device it runs on. It is handed a model and sources of images."""
 
 from __future__ import annotations
 
 from vae_core.training.device import device_title, pick_device
-from vae_core.training.loop import Progress, TrainSettings, train
+from vae_core.training.loop import Progress, Training, train
+from vae_core.training.settings import TrainSettings
+from vae_core.training.state import State
+from vae_core.training.trial import Estimate, estimate
 
-__all__ = ["Progress", "TrainSettings", "device_title", "pick_device", "train"]
+__all__ = [
+    "Estimate", "Progress", "State", "TrainSettings", "Training", "device_title", "estimate", "pick_device", "train",
+]  # fmt: skip

@@ -1,0 +1,40 @@
+"""What a model scores on held-out images while it is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_core.objective import Context
+from vae_core.training.sources import Source, Trainable
+
+BATCH = 500  # images at a time; no result depends on it but by rounding and by which noise an image gets
+SEED = 20_171
+
+
+@torch.no_grad()
+def held_out_terms(model: Trainable, source: Source, device: torch.device) -> dict[str, Any]:
+    """The terms of the loss over all N images, each image counted once: nats per image, beta 1, one fixed draw of
+    noise per image that is not taken from the training's. Adds the `elbo` where there is a prior."""
+    context = Context(generator=torch.Generator(device).manual_seed(SEED))
+    labels = source.labels.to(device)
+    sums: dict[str, Tensor] = {}
+    for index in torch.arange(len(source), device=device).split(BATCH):
+        terms = model.loss(source.images(index), labels[index], context)
+        for name, value in terms._asdict().items():
+            whole = value.double() if device.type != "mps" else value  # MPS has no float64
+            sums[name] = sums.get(name, 0) + whole * len(index)
+    means: dict[str, Any] = {name: (total / len(source)).tolist() for name, total in sums.items()}
+    if "recon" not in means:
+        return means
+    if not model.is_generative:  # no prior, so no KL to it and no ELBO
+        return {"recon": means["recon"]}
+    del means["total"]  # it weighs the KL with the model's beta: no number to compare
+    return {**means, "elbo": -(means["recon"] + means["kl"])}
+
+
+def score(terms: dict[str, Any]) -> float:
+    """The one number, lower is better, that early stopping looks at: -ELBO, else the reconstruction, else the loss."""
+    return -terms["elbo"] if "elbo" in terms else terms["recon"] if "recon" in terms else terms["total"]
