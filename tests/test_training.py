@@ -240,7 +240,7 @@ def test_two_processes_walk_the_path_of_one() -> None:
     for alone, together in zip(*curves, strict=True):
         for key in ("total", "recon", "kl", "kl_per_latent"):
             assert together[key] == pytest.approx(alone[key], rel=1e-4), key
-    assert curves[0][0]["total"] > 1.2 * curves[0][-1]["total"], "and it is a curve"
+    assert curves[0][0]["total"] > 1.05 * curves[0][-1]["total"], "and it is a curve"
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:

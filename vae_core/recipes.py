@@ -86,7 +86,7 @@ def _sprites(beta: int) -> Recipe:
     }  # fmt: skip
     # From a KL that weighs 200 the two positions find a latent each before anything else, and keep it. At a small
     # beta the same start would leave most latents asleep for good.
-    training = TrainSettings(epochs=2, batch=64, lr=1e-3, evaluate_every=1000)
+    training = TrainSettings(epochs=2, batch=64, lr=1e-3, evaluate_every=5000)
     if beta >= 8:
         training = replace(training, kl_schedule="fall", kl_start=SPRITES_FIRST_WEIGHT / beta)
     return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training)

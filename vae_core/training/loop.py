@@ -16,7 +16,15 @@ from vae_core.training.held_out import held_out_terms, score
 from vae_core.training.schedules import capacity, kl_scale, learning_rate
 from vae_core.training.settings import TrainSettings
 from vae_core.training.sources import Source
-from vae_core.training.state import State, copied, optimiser_tensors, part, restore_optimiser
+from vae_core.training.state import (
+    State,
+    copied,
+    optimiser_tensors,
+    part,
+    random_states,
+    restore_optimiser,
+    set_random_states,
+)
 from vae_core.training.step import CudaRecorder, Recorder, Step
 
 
@@ -168,9 +176,7 @@ class Training:
         """All that `restore` needs to go on as if nothing had happened; to be asked for where `run` has yielded."""
         tensors = copied(self.model.state_dict(), "model") | copied(self._best, "best")
         tensors |= copied(optimiser_tensors(self._do.optimiser, self.model), "optimiser")
-        tensors["random:cpu"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["random:cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors |= copied(random_states(self.device), "random")
         facts = {
             "step": self.step, "seconds": self.seconds, "waited": self._waited, "stopped_early": self.stopped_early,
             "best_score": self._best_score if self._best else None,
@@ -182,10 +188,7 @@ class Training:
         self.model.load_state_dict(part(state.tensors, "model"))
         restore_optimiser(self._do.optimiser, self.model, part(state.tensors, "optimiser"))
         self._best = {name: value.to(self.device) for name, value in part(state.tensors, "best").items()}
-        random = part(state.tensors, "random")
-        torch.set_rng_state(random["cpu"])
-        if self.device.type == "cuda" and "cuda" in random:
-            torch.cuda.set_rng_state(random["cuda"], self.device)
+        set_random_states(part(state.tensors, "random"), self.device)
         facts = state.facts
         self.step, self.seconds, self._waited = facts["step"], facts["seconds"], facts["waited"]
         self.stopped_early = facts["stopped_early"]

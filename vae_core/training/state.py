@@ -47,3 +47,22 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """What `copied` made, by the names it had before."""
     begin = f"{prefix}:"
     return {name.removeprefix(begin): value for name, value in tensors.items() if name.startswith(begin)}
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """The state of the random numbers of the host and of the device."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    """Go on with the random numbers of `random_states`; a device of another kind goes on with its own."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(states["mps"])

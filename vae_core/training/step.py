@@ -14,6 +14,7 @@ from vae_core.training.augment import augment
 from vae_core.training.distributed import Shard
 from vae_core.training.settings import TrainSettings
 from vae_core.training.sources import Source
+from vae_core.training.state import random_states, set_random_states
 
 NEVER = 2**62  # a step that is not reached
 REHEARSALS = 3  # runs before a recording, in which libraries choose their kernels and allocate
@@ -143,7 +144,7 @@ class Step:
     def recorded(self) -> Callable[[], None]:
         """Rehearse, put back all that the rehearsal changed, and record; so that recording changes no number."""
         assert self.recorder is not None
-        noise = torch.get_rng_state(), torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        noise = random_states(self.device)
         model = copy.deepcopy(self.model.state_dict())
         optimiser = copy.deepcopy(self.optimiser.state_dict())
         done, sums, bad = self.done.clone(), [total.clone() for total in self.sums], self.first_bad.clone()
@@ -160,9 +161,7 @@ class Step:
         for place, total in enumerate(self.sums):
             total.copy_(sums[place]) if sums else total.zero_()
         self.first_bad.copy_(bad) if len(bad) else self.first_bad.fill_(NEVER)
-        torch.set_rng_state(noise[0])
-        if noise[1] is not None:
-            torch.cuda.set_rng_state(noise[1], self.device)
+        set_random_states(noise, self.device)
         self.optimiser.zero_grad(set_to_none=True)
         return self.recorder.record(self.work)
 
