@@ -88,6 +88,18 @@ def test_where_it_yields_changes_no_weight() -> None:
     assert same(weights[0], weights[1]) and same(weights[0], weights[2])
 
 
+def test_streamed_images_train_as_resident_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+    for resident in (True, False):
+        monkeypatch.setattr("vae_core.data.base.stays_on_device", lambda size, free, answer=resident: answer)
+        model, source = fresh(), blob_source(50)
+        assert source.is_resident is resident
+        lines = list(Training(model, source, SHORT, CPU, held_out=source).run())
+        weights.append((model.state_dict(), lines[-1].held_out))
+    assert same(weights[0][0], weights[1][0])
+    assert weights[0][1] == weights[1][1]
+
+
 def test_held_out_terms_are_means_over_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A last smaller batch counts by its images, and beta does not count at all."""
     model = MODELS["vae"](replace(build("vae").config, beta=7.0)).eval()

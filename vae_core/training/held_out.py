@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_core.objective import Context
-from vae_core.training.sources import Source, Trainable
+from vae_core.training.sources import Source, Trainable, index_home
 
 BATCH = 500  # images at a time; no result depends on it but by rounding and by which noise an image gets
 SEED = 20_171
@@ -19,10 +19,11 @@ def held_out_terms(model: Trainable, source: Source, device: torch.device) -> di
     """The terms of the loss over all N images, each image counted once: nats per image, beta 1, one fixed draw of
     noise per image that is not taken from the training's. Adds the `elbo` where there is a prior."""
     context = Context(generator=torch.Generator(device).manual_seed(SEED))
-    labels = source.labels.to(device)
+    home = index_home(source, device)
+    labels = source.labels.to(home)
     sums: dict[str, Tensor] = {}
-    for index in torch.arange(len(source), device=device).split(BATCH):
-        terms = model.loss(source.images(index), labels[index], context)
+    for index in torch.arange(len(source), device=home).split(BATCH):
+        terms = model.loss(source.images(index), labels[index].to(device), context)
         for name, value in terms._asdict().items():
             whole = value.double() if device.type != "mps" else value  # MPS has no float64
             sums[name] = sums.get(name, 0) + whole * len(index)

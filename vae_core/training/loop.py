@@ -15,7 +15,7 @@ from vae_core.training.distributed import Shard, any_of
 from vae_core.training.held_out import held_out_terms, score
 from vae_core.training.schedules import capacity, kl_scale, learning_rate
 from vae_core.training.settings import TrainSettings
-from vae_core.training.sources import Source
+from vae_core.training.sources import Source, index_home
 from vae_core.training.state import (
     State,
     copied,
@@ -77,7 +77,7 @@ class Training:
         """A CUDA graph wherever one is possible, unless told otherwise."""
         if not isinstance(wanted, bool | None):
             return wanted
-        possible = self.device.type == "cuda" and self.shard.world == 1 and getattr(self.source, "is_resident", True)
+        possible = self.device.type == "cuda" and self.shard.world == 1 and self.source.is_resident
         if wanted and not possible:
             raise InvalidInput("A CUDA graph needs one CUDA device that holds all the data; leave it out.")
         return CudaRecorder() if possible and wanted is not False else None
@@ -114,13 +114,13 @@ class Training:
         self.model.eval()
 
     def _rest_of_epoch(self) -> Iterator[Tensor]:
-        """This process' part of the batches that are left of the epoch at hand, each [B] on the source's device.
+        """This process' part of the batches that are left of the epoch at hand, each [B].
         The order depends on the seed and the epoch alone, so it need not be kept."""
         epoch, done = divmod(self.step, self.per_epoch)
         order = torch.Generator().manual_seed((self.settings.seed * 1_000_003 + epoch) % 2**63)
         whole = torch.randperm(len(self.source), generator=order)[: self.per_epoch * self.settings.batch]
         batches = whole.view(self.per_epoch, self.settings.batch)[done:, self.shard.rows(self.settings.batch)]
-        yield from batches.to(self.device)
+        yield from batches.to(index_home(self.source, self.device))
 
     def _evaluates(self) -> bool:
         every = self.settings.evaluate_every or self.per_epoch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from vae_core.objective import Context
@@ -18,10 +19,16 @@ class Trainable(Protocol):
 
 
 class Source(Protocol):
-    """N images, fetched by index on the device on which they are wanted."""
+    """N images, which arrive on the device that the source was opened for."""
 
     labels: Tensor  # [N] uint8, on the CPU
+    is_resident: bool  # on the device; if not, they are streamed to it, and asked for with an index on the CPU
 
     def __len__(self) -> int: ...
 
     def images(self, index: Tensor) -> Tensor: ...
+
+
+def index_home(source: Source, device: torch.device) -> torch.device:
+    """Where an index for a source opened on a device has to lie."""
+    return device if source.is_resident else torch.device("cpu")

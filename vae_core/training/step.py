@@ -13,7 +13,7 @@ from vae_core.objective import Context
 from vae_core.training.augment import augment
 from vae_core.training.distributed import Shard
 from vae_core.training.settings import TrainSettings
-from vae_core.training.sources import Source
+from vae_core.training.sources import Source, index_home
 from vae_core.training.state import random_states, set_random_states
 
 NEVER = 2**62  # a step that is not reached
@@ -65,12 +65,13 @@ class Step:
     ) -> None:  # fmt: skip
         rows = shard.rows(settings.batch)
         self.model, self.source, self.settings, self.device, self.recorder = model, source, settings, device, recorder
-        self.labels = source.labels.to(device)
+        home = index_home(source, device)
+        self.labels = source.labels.to(home)
         self.loss: nn.Module = _Loss(model)
         if shard.world > 1:
             self.loss = nn.parallel.DistributedDataParallel(self.loss)
         self.optimiser = optimiser_of(model, settings, device)
-        self.index = torch.zeros(rows.stop - rows.start, dtype=torch.long, device=device)
+        self.index = torch.zeros(rows.stop - rows.start, dtype=torch.long, device=home)
         # What a schedule moves lies in tensors, for a recording plays the same launches with whatever they hold.
         self.scale = torch.ones((), device=device)
         self.capacity = torch.zeros((), device=device) if settings.kl_schedule == "capacity" else None
@@ -107,7 +108,7 @@ class Step:
         )  # fmt: skip
         mixed = settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed, cache_enabled=self.recorder is None):
-            terms = self.loss(x, self.labels[self.index], context)
+            terms = self.loss(x, self.labels[self.index].to(self.device), context)
         self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)

@@ -57,6 +57,7 @@ class _Part:
 
     def __init__(self, source: Source, count: int) -> None:
         self.source, self.count, self.labels = source, count, source.labels[:count]
+        self.is_resident = source.is_resident
 
     def __len__(self) -> int:
         return self.count
