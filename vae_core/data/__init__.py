@@ -1,11 +1,13 @@
-"""Datasets, one a file. To add one: write its file and name it here."""
+"""Datasets, one a file, and the user's own. To add one that everybody has: write its file and name it here."""
 
 from __future__ import annotations
 
+from vae_core.data import own
 from vae_core.data.base import Dataset, ImageSource, Split
 from vae_core.data.fashion_mnist import FASHION_MNIST
 from vae_core.data.mnist import MNIST
 from vae_core.data.sprites import SPRITES
+from vae_core.errors import InvalidInput
 
 DATASETS: dict[str, Dataset] = {
     "mnist": MNIST,
@@ -13,4 +15,31 @@ DATASETS: dict[str, Dataset] = {
     "sprites": SPRITES,
 }
 
-__all__ = ["DATASETS", "Dataset", "ImageSource", "Split"]
+__all__ = ["DATASETS", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets"]
+
+
+def dataset(name: str) -> Dataset:
+    """A dataset by name: one of DATASETS, or "own-NAME" for what somebody added here.
+
+    Raises InvalidInput for a name that there is not, and for own data that are damaged.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    short = name.removeprefix(own.PREFIX)
+    if short == name or short not in own.names():
+        raise InvalidInput(f"There are no data {name[:60]!r}; choose one of {', '.join(_names())}.")
+    return own.owned(short).dataset
+
+
+def datasets() -> dict[str, Dataset]:
+    """Every dataset that can be used here by name: the bundled ones first, then the user's own. Opens no images."""
+    return DATASETS | {found.dataset.name: found.dataset for found in own.all_owned()[0]}
+
+
+def damaged_datasets() -> list[str]:
+    """What is wrong with own data that cannot be used, a sentence each."""
+    return own.all_owned()[1]
+
+
+def _names() -> list[str]:
+    return [*DATASETS, *(own.PREFIX + name for name in own.names())]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_core.data.streaming import Streamed, free_memory, stays_on_device
 from vae_core.errors import InvalidInput
 
 Split = Literal["train", "test"]
@@ -23,29 +24,37 @@ class ImageSource(Protocol):
     shape: tuple[int, int, int]  # C, H, W
     labels: Tensor  # [N] uint8, on the CPU
     factors: Tensor | None  # [N, F] int64 on the CPU, where the generating factors are known
+    is_resident: bool  # on the device; if not, ask with an index on the CPU, and not within a recorded step
 
     def __len__(self) -> int: ...
 
     def images(self, index: Tensor) -> Tensor:
-        """Images [B, C, H, W] in [0, 1] for an index [B] on the source's device."""
+        """Images [B, C, H, W] in [0, 1] on the source's device for an index [B], on the same device."""
         ...
 
 
 class StoredImages:
-    """Images kept as uint8 on the device; a quarter of the memory of float32, converted batch by batch."""
+    """Images kept as uint8 on the device, a quarter of the memory of float32, converted batch by batch; where they
+    would take more than half of a CUDA device's free memory, they stay with the host and are streamed."""
 
     factors: Tensor | None = None
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, device: torch.device | str = "cpu") -> None:
-        self.pixels = torch.from_numpy(images).to(device)  # [N, C, H, W] uint8
+        device = torch.device(device)
+        self.pixels = torch.from_numpy(images)  # [N, C, H, W] uint8
         self.labels = torch.from_numpy(labels)
         self.shape: tuple[int, int, int] = tuple(images.shape[1:])
+        self.is_resident = stays_on_device(self.pixels.nbytes, free_memory(device))
+        self._streamed = None if self.is_resident else Streamed(self.pixels, device)
+        if self.is_resident:
+            self.pixels = self.pixels.to(device)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def images(self, index: Tensor) -> Tensor:
-        return self.pixels[index].float().div_(255)
+        batch = self._streamed.batch(index) if self._streamed else self.pixels[index]
+        return batch.float().div_(255)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Dataset:
         None  # side in pixels into which the ink of an uploaded picture is scaled; None: no cutting
     )
     grey: bool = True  # pixels between 0 and 1: their cross-entropy is no likelihood ("grey BCE")
+    stamp: str = ""  # of data that can be exchanged under its name: another content, another stamp
 
     def load(self, split: Split, device: torch.device | str = "cpu") -> ImageSource:
         """One split on one device. Raises InvalidInput for an unknown split or unusable files."""
@@ -73,8 +83,17 @@ class Dataset:
         return self.open_split(split, device)
 
 
-def read_split(path: Path, split: Split, shape: tuple[int, int, int], classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, C, H, W] and labels [N], both uint8, from an .npz in our format, checked strictly."""
+def read_split(
+    path: Path,
+    split: Split,
+    shape: tuple[int, int, int],
+    classes: int,
+    remedy: str = "Delete the file to have it made again.",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, C, H, W] and labels [N], both uint8, from an .npz in our format, checked strictly.
+
+    Raises InvalidInput, which ends with the `remedy`, for a file that is no such .npz.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
@@ -83,7 +102,7 @@ def read_split(path: Path, split: Split, shape: tuple[int, int, int], classes: i
     except Exception as error:  # a truncated zip, a foreign file or a missing array: all mean one thing to people
         raise InvalidInput(
             f"{path} is no dataset in our format ({type(error).__name__}: {error}); it needs the arrays "
-            f"{split}_images and {split}_labels. Delete it to have it made again."
+            f"{split}_images and {split}_labels. {remedy}"
         ) from error
     problem = None
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
@@ -95,5 +114,5 @@ def read_split(path: Path, split: Split, shape: tuple[int, int, int], classes: i
     elif labels.max() >= classes:
         problem = f"{split}_labels goes up to {labels.max()}; there are {classes} classes"
     if problem:
-        raise InvalidInput(f"{path}: {problem}. Delete the file to have it made again.")
+        raise InvalidInput(f"{path}: {problem}. {remedy}")
     return images, labels

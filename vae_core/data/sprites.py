@@ -89,6 +89,7 @@ class RenderedSprites:
     """One split of the sprites, rendered when asked for."""
 
     shape = (1, SIDE, SIDE)
+    is_resident = True
 
     def __init__(self, split: Split, device: torch.device | str) -> None:
         flat = split_indices()[split]
