@@ -15,15 +15,22 @@ SEED = 20_171
 
 
 @torch.no_grad()
-def held_out_terms(model: Trainable, source: Source, device: torch.device) -> dict[str, Any]:
+def held_out_terms(
+    model: Trainable, source: Source, device: torch.device, precision: str = "float32"
+) -> dict[str, Any]:
     """The terms of the loss over all N images, each image counted once: nats per image, beta 1, one fixed draw of
-    noise per image that is not taken from the training's. Adds the `elbo` where there is a prior."""
+    noise per image that is not taken from the training's. Adds the `elbo` where there is a prior.
+
+    In the training's own precision it takes half the time; bfloat16 moves the ELBO of an MNIST model by some 0.003
+    nats. The scores in a model's metrics.json are in float32.
+    """
     context = Context(generator=torch.Generator(device).manual_seed(SEED))
     home = index_home(source, device)
     labels = source.labels.to(home)
     sums: dict[str, Tensor] = {}
     for index in torch.arange(len(source), device=home).split(BATCH):
-        terms = model.loss(source.images(index), labels[index].to(device), context)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            terms = model.loss(source.images(index), labels[index].to(device), context)
         for name, value in terms._asdict().items():
             whole = value.double() if device.type != "mps" else value  # MPS has no float64
             sums[name] = sums.get(name, 0) + whole * len(index)

@@ -152,7 +152,7 @@ class Training:
         held_out = None
         if self._evaluates():
             assert self.held_out is not None
-            held_out = held_out_terms(self.model, self.held_out, self.device)  # type: ignore[arg-type]
+            held_out = held_out_terms(self.model, self.held_out, self.device, self.settings.precision)  # type: ignore[arg-type]
             self._judge(score(held_out))
         self._do.clear()
         self._count = 0

@@ -45,7 +45,7 @@ def estimate(
         if held_out is not None:
             part = _Part(held_out, min(len(held_out), 2 * BATCH))
             clock = time.perf_counter()
-            held_out_terms(trial.model, part, device)  # type: ignore[arg-type]
+            held_out_terms(trial.model, part, device, settings.precision)  # type: ignore[arg-type]
             evaluation = (time.perf_counter() - clock) * len(held_out) / len(part)
     evaluations = trial.steps // (settings.evaluate_every or trial.per_epoch)
     whole = trial.steps * per_step + evaluations * evaluation
