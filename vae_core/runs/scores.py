@@ -1,0 +1,32 @@
+"""The scores of a finished model on the held-out images of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vae_core.checkpoints import Checkpoint, read_bundled
+from vae_core.data import ImageSource, dataset
+from vae_core.data.binarise import Binarised
+from vae_core.metrics import evaluate_all
+from vae_core.recipes import judge_of
+from vae_core.training import TrainSettings
+
+BINARISED = 0  # the seed of the one draw of black and white on which every model of binarised data is scored
+
+
+def held_out_source(data: str, training: TrainSettings | dict[str, Any], device: Any = "cpu") -> ImageSource:
+    """The test split as a model trained so is to be scored on it."""
+    source = dataset(data).load("test", device)
+    binarise = training.binarise if isinstance(training, TrainSettings) else training.get("binarise", False)
+    return Binarised(source, BINARISED) if binarise else source
+
+
+def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+    """Score a model on the test split of its dataset, with the bundled classifier of that dataset as judge."""
+    source = held_out_source(checkpoint.dataset, checkpoint.training)
+    judge = None
+    if checkpoint.model_name != "classifier":
+        name = judge_of(checkpoint.dataset)
+        judge = read_bundled(name).model if name else None  # without one, what needs a judge is left out
+    return evaluate_all(checkpoint.model, source, judge, progress=progress)
