@@ -19,6 +19,8 @@ PAGES = {
         st.Page("pages/interpolation.py", title="Interpolation"),
         st.Page("pages/continuity_completeness.py", title="Continuity and completeness"),
         st.Page("pages/traversals.py", title="Traversals"),
+        st.Page("pages/train.py", title="Train"),
+        st.Page("pages/runs.py", title="Runs"),
     ],
 }
 

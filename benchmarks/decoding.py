@@ -22,7 +22,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from benchmarks.chromium import find
 from benchmarks.harness import APP, CHROMIUM_FLAGS, machine, median, quantile, served
-from ui.cache import ModelCard
+from ui.cards import ModelCard
 from vae_core.checkpoints import bundled, read_bundled
 from vae_core.models import LatentModel
 
@@ -68,7 +68,7 @@ def link(name: str, beside: str | None = None) -> str:
 
 
 def card_of(name: str) -> ModelCard:
-    from ui.cache import model_cards
+    from ui.cards import model_cards
 
     return model_cards()[name]
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.seeds [--seeds 0 1 2] [--families "MNIST 2-D"] [--write]
 
-Seed 0 is the bundled model. The others are trained into runs/seeds (kept, so a second call only scores them).
+Seed 0 is the bundled model. The others are trained as runs in runs/seeds (kept, so a second call only scores them).
 With --write the scores go to assets/results/seeds.json, which the app shows beside the bundled models.
 """
 
@@ -14,11 +14,11 @@ import statistics
 from dataclasses import replace
 from typing import Any
 
-from vae_core.__main__ import evaluate, fit
-from vae_core.checkpoints import CONFIG, Checkpoint, read_bundled, read_model
+from vae_core.checkpoints import Checkpoint, read_bundled
 from vae_core.folders import ASSETS, PROJECT, write_whole
 from vae_core.recipes import RECIPES
-from vae_core.training import pick_device
+from vae_core.runs import trained
+from vae_core.runs.scores import evaluate
 
 COMPARED = {
     "MNIST 2-D": ("mnist-2d-ae", "mnist-2d-vae-beta1"),
@@ -27,14 +27,12 @@ COMPARED = {
 VARIANTS = {"ae": "autoencoder", "beta1": "beta 1"}
 
 
-def trained(name: str, seed: int) -> Checkpoint:
+def model_of(name: str, seed: int) -> Checkpoint:
     recipe = RECIPES[name]
     if seed == recipe.training.seed:
         return read_bundled(name)
-    folder = PROJECT / "runs" / "seeds" / f"{name}-seed{seed}"
-    if not (folder / CONFIG).exists():
-        return fit(replace(recipe, training=replace(recipe.training, seed=seed)), folder, pick_device())
-    return read_model(folder)
+    recipe = replace(recipe, training=replace(recipe.training, seed=seed))
+    return trained(recipe, PROJECT / "runs" / "seeds" / f"{name}-seed{seed}")
 
 
 def compared_scores(metrics: dict[str, Any]) -> dict[str, float]:
@@ -57,7 +55,7 @@ def main() -> None:
     for family in options.families:
         for name in COMPARED[family]:
             variant = VARIANTS[name.rsplit("-", 1)[-1]]
-            scores = [compared_scores(evaluate(trained(name, seed))) for seed in options.seeds]
+            scores = [compared_scores(evaluate(model_of(name, seed))) for seed in options.seeds]
             results.setdefault(family, {})[variant] = {key: [round(s[key], 4) for s in scores] for key in scores[0]}
     for family, variants in results.items():
         print(f"\n{family}, seeds {' '.join(map(str, options.seeds))}: mean (lowest to highest)")

@@ -9,22 +9,23 @@ from typing import NamedTuple
 import streamlit as st
 
 from ui.cache import (
-    ModelCard,
     decoded_draws,
     decoder_pack,
-    families,
-    model_cards,
+    encoded,
+    has_judge,
     points_pack,
     scores_over_seeds,
     source_of_codes,
 )
-from ui.controls import choose, index_from_link, switch, to_link, vector_from_link
+from ui.cards import ModelCard, families, model_cards, run_folder
+from ui.controls import choose, index_from_link, pick_model, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
 from ui.frame import closing, held_out_words, honesty, opening, part
-from ui.latent_map import Pane, last_pick, latent_map, ship
+from ui.latent_map import Pane, covariance_of, last_pick, latent_map, ship
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
-from ui.sheet.axes import minus
+from ui.sheet.axes import code_texts
+from vae_core.data import dataset
 from vae_core.latent.browser import pack_id
 from vae_core.latent.pictures import png
 from vae_core.latent.priors import fit_gaussian
@@ -82,15 +83,19 @@ def pick() -> tuple[list[ModelCard], ModelCard, ModelCard]:
     }
     if not groups:
         st.info(
-            "This page compares an autoencoder with a VAE of the same data, and no such pair is bundled. "
+            "This page compares an autoencoder with a VAE of the same data, and there is no such pair. "
             "Make one: `python -m vae_core train mnist-2d-ae`, then `mnist-2d-vae-beta1`."
         )
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         family = groups[choose("Data and latents", list(groups), key="data", style="select")]
-        variants = {card.variant: card for card in family if card.role == "vae"}
-        vae = variants[choose("The VAE, trained at", list(variants), key="model", default="beta 1", style="slider")]
-    return family, next(card for card in family if card.role == "autoencoder"), vae
+        autoencoders = {card.variant: card for card in family if card.role == "autoencoder"}
+        which = next(iter(autoencoders))
+        if len(autoencoders) > 1:
+            which = choose("The autoencoder", list(autoencoders), key="autoencoder", style="select")
+        vaes = [card for card in family if card.role == "vae"]
+        vae = pick_model(vaes, label="The VAE, trained at", style="slider")
+    return family, autoencoders[which], vae
 
 
 def pane(card: ModelCard) -> Pane:
@@ -103,7 +108,7 @@ def pane(card: ModelCard) -> Pane:
         thumbnails=None,
         centre=gaussian.mean.tolist(),
         scale=gaussian.scale,
-        covariance=gaussian.covariance.tolist(),
+        covariance=covariance_of(gaussian),
         gaussian=RINGS[card.role],
         noun="held-out images",
     )
@@ -117,13 +122,18 @@ def keep_cursor() -> None:
 
 @part
 def show_planes(cards: Sequence[ModelCard]) -> None:
+    count = len(encoded(cards[0].name).codes)
+    if cards[0].latent == 1:
+        st.info("These models have one latent: their codes lie on a line, so there is no plane to compare.")
+        honesty(cards, f"Encoded: {held_out_words(cards[0].dataset, count)}")
+        return
     for number, card in enumerate(cards):
         ship(decoder_pack(card.name), key=f"decoder {number}")
         ship(points_pack(card.name), key=f"points {number}")
     at = vector_from_link("at", 2) or [0.0, 0.0]
     with st.container(key="figure"):
         latent_map([pane(card) for card in cards], key=MAP, cursor=(at[0], at[1]), side=440, on_pick=keep_cursor)
-        honesty(cards, f"Dots: {held_out_words(cards[0].dataset, 10_000)}")
+        honesty(cards, f"Dots: {held_out_words(cards[0].dataset, count)}")
 
 
 @part
@@ -133,8 +143,7 @@ def show_samples(cards: Sequence[ModelCard]) -> None:
     sheets = []
     for card in cards:
         made = decoded_draws(card.name, seed, 1.0, SIDE)
-        texts = [minus(f"z = ({', '.join(f'{value:.2f}' for value in code)})") for code in made.codes.tolist()]
-        sheets.append(Sheet(card.title, ROLE_COLOURS[card.role], png(made.sheet), texts))
+        sheets.append(Sheet(card.title, ROLE_COLOURS[card.role], png(made.sheet), code_texts(made.codes)))
     sheet_view(sheets, SIDE, key="samples")
     st.button("New samples", on_click=lambda: to_link("seed", (seed + 1) % MOST_SEEDS))
     st.caption(
@@ -145,7 +154,10 @@ def show_samples(cards: Sequence[ModelCard]) -> None:
 
 def verdict(autoencoder: ModelCard, vae: ModelCard) -> str:
     """Which of the two is ahead on which score; a lead within twice its standard error counts as none."""
-    vae_leads, autoencoder_leads = f"The VAE with β = {vae.beta:g} is ahead on", "The autoencoder is ahead on"
+    vae_leads, autoencoder_leads = (
+        f"{vae.title if vae.run else f'The VAE with β = {vae.beta:g}'} is ahead on",
+        "The autoencoder is ahead on",
+    )
     ahead: dict[str, list[str]] = {vae_leads: [], autoencoder_leads: [], "Neither is ahead on": []}
     for score in CONTINUITY + COMPLETENESS:
         a, v = score.of(autoencoder), score.of(vae)
@@ -157,8 +169,9 @@ def verdict(autoencoder: ModelCard, vae: ModelCard) -> str:
 
 
 def show_scores(family: Sequence[ModelCard], chosen: Sequence[ModelCard], which: Sequence[Score]) -> None:
-    """A figure for each score: all models of the family, the two on the screen in bold."""
-    names = [f"<b>{card.variant}</b>" if card in chosen else card.variant for card in family]
+    """A figure for each score: the bundled models of the family and the two on the screen, these in bold."""
+    family = [card for card in family if card.run is None or card in chosen]
+    names = [f"<b>{card.short}</b>" if card in chosen else card.short for card in family]
     colours = [ROLE_COLOURS[card.role] for card in family]
     for score, column in zip(which, st.columns(len(which), gap="medium"), strict=True):
         found = [score.of(card) for card in family]
@@ -202,7 +215,7 @@ def show_every_model() -> None:
                 {"model": f"{card.family}, {card.variant}"}
                 | {title: f"{score['mean']:.3f} ± {score['std']:.3f}" for title, score in found.items()}
             )
-    with st.expander("The scores of every bundled model"):
+    with st.expander("The scores of every model"):
         st.dataframe(rows, hide_index=True)
         st.caption(
             "Mean ± one standard deviation, over pairs of held-out images (the first two) and over draws. "
@@ -214,8 +227,13 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     """What the numbers say, score by score."""
     measured = [card for card in family if {"continuity", "completeness"} <= card.metrics.keys()]
     if not {autoencoder.name, vae.name} <= {card.name for card in measured}:
-        names = " and ".join(card.name for card in (autoencoder, vae) if card not in measured)
-        st.error(f"{names} has no scores. Measure it: `python -m vae_core evaluate NAME --write`.")
+        if not has_judge(vae.dataset):
+            title = dataset(vae.dataset).title
+            st.info(f"Both scores need a classifier that knows {title}, and there is none. So look, and decide by eye.")
+            return
+        for card in (card for card in (autoencoder, vae) if card not in measured):
+            address = run_folder(card.name) if card.run else card.name
+            st.error(f"{card.title} has no scores. Measure it: `python -m vae_core evaluate {address} --write`.")
         return
     said = "" if guess == UNDECIDED else f"You expected: {guess}. "
     st.markdown(said + verdict(autoencoder, vae))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.cache import damaged_models, decoded_plane, families, model_cards
+from ui.cache import decoded_plane
+from ui.cards import NETWORKS, damaged_models, families, model_cards
 from ui.frame import go_through_the_router
-from vae_core.data import DATASETS
+from vae_core.data import dataset
 from vae_core.training import device_title, pick_device
 
 SHOWN = "mnist-2d-vae-beta1"
@@ -60,9 +61,9 @@ st.dataframe(
     [
         {
             "model": card.title,
-            "data": DATASETS[card.dataset].title,
+            "data": dataset(card.dataset).title,
             "latents": card.latent,
-            "network": {"mlp": "MLP", "conv": "convolutional"}[card.network],
+            "network": NETWORKS.get(card.network, card.network),
             "-ELBO, nats per image": -card.metrics["elbo"]
             if "elbo" in card.metrics and card.beta is not None
             else None,
@@ -76,6 +77,6 @@ st.dataframe(
     column_config={"-ELBO, nats per image": st.column_config.NumberColumn(format="%.1f")},
 )
 st.caption(
-    "Scores are measured on the 10,000 held-out images of each dataset. On the grey images of MNIST and Fashion-MNIST "
+    "Scores are measured on all held-out images of each dataset. On the grey images of MNIST and Fashion-MNIST "
     "the reconstruction term is grey BCE. An autoencoder has no ELBO."
 )

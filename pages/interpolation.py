@@ -9,12 +9,13 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
-from ui.cache import Film, ModelCard
+from ui.cache import Film
+from ui.cards import ModelCard
 from ui.figures import PLOT, opinion_lines, step_lines
 from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Strip, corner_grid, path_view
-from vae_core.data import DATASETS
+from vae_core.data import dataset
 from vae_core.latent.browser import pack_id
 from vae_core.latent.paths import PATHS, blend, corners_grid, spherical, step_sizes, straight
 from vae_core.latent.pictures import enlarge, gif, side_by_side, to_bytes
@@ -43,41 +44,42 @@ class Shown:
     colour: str
 
 
-def other_class(key: str, dataset: str) -> None:
+def other_class(key: str, data: str) -> None:
     """The first held-out image of the class just chosen."""
-    label = DATASETS[dataset].class_names.index(st.session_state[f"class {key}"])
-    controls.to_link(key, int((cache.held_out(dataset).labels == label).nonzero()[0]))
+    label = dataset(data).class_names.index(st.session_state[f"class {key}"])
+    controls.to_link(key, int((cache.held_out(data).labels == label).nonzero()[0]))
 
 
-def another(key: str, dataset: str, image: int) -> None:
+def another(key: str, data: str, image: int) -> None:
     """The next held-out image of the same class."""
-    labels = cache.held_out(dataset).labels
+    labels = cache.held_out(data).labels
     same = (labels == labels[image]).nonzero().flatten().tolist()
     controls.to_link(key, same[(same.index(image) + 1) % len(same)])
 
 
-def pick_image(end: str, dataset: str, start: int) -> int:
+def pick_image(end: str, data: str, start: int) -> int:
     """One end of the path: a held-out image, by its class and one after another; its number stands in the link."""
-    source, key = cache.held_out(dataset), end.lower()
+    source, key = cache.held_out(data), end.lower()
     image = controls.index_from_link(key, len(source), start)
-    names = DATASETS[dataset].class_names
+    names = dataset(data).class_names
+    there = [names[label] for label in source.labels.unique().tolist()]
     st.session_state[f"class {key}"] = names[int(source.labels[image])]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        pixels = to_bytes(source.images(torch.tensor([image])))[0]
-        st.image(enlarge(pixels, 224 // pixels.shape[-1])[0].numpy(), width=112)
+        st.image(frame.crisp(source.images(torch.tensor([image]))[0], 224), width=112)
         with st.container(width="stretch", gap="xsmall"):
-            st.selectbox(end, names, key=f"class {key}", on_change=other_class, args=(key, dataset))
-            st.button("Another", key=f"another {key}", on_click=another, args=(key, dataset, image), width="stretch")
+            st.selectbox(end, there, key=f"class {key}", on_change=other_class, args=(key, data))
+            st.button("Another", key=f"another {key}", on_click=another, args=(key, data, image), width="stretch")
     return image
 
 
-def pick_images(dataset: str, count: int) -> list[int]:
+def pick_images(data: str, count: int) -> list[int]:
     """The ends; other data, other images."""
-    if st.session_state.setdefault("ends of", dataset) != dataset:
-        st.session_state["ends of"] = dataset
+    if st.session_state.setdefault("ends of", data) != data:
+        st.session_state["ends of"] = data
         for end in ENDS:
             controls.to_link(end.lower(), None)
-    return [pick_image(end, dataset, START.get(dataset, ANY_START)[i]) for i, end in enumerate(ENDS[:count])]
+    starts = [image % len(cache.held_out(data)) for image in START.get(data, ANY_START)]  # of few images, some twice
+    return [pick_image(end, data, starts[i]) for i, end in enumerate(ENDS[:count])]
 
 
 def pick_models(beside: bool) -> tuple[ModelCard, ModelCard | None]:
@@ -105,8 +107,8 @@ def shipped(card: ModelCard, key: str) -> str:
     return pack_id(pack)
 
 
-def strips(shown: Sequence[Shown], dataset: str, a: int, b: int) -> list[Strip]:
-    images = to_bytes(cache.held_out(dataset).images(torch.tensor([a, b]))).numpy()
+def strips(shown: Sequence[Shown], data: str, a: int, b: int) -> list[Strip]:
+    images = to_bytes(cache.held_out(data).images(torch.tensor([a, b]))).numpy()
     made = []
     for i, one in enumerate(shown):
         if one.card:
@@ -137,7 +139,7 @@ def legend(shown: Sequence[Shown], numbers: Sequence[str]) -> None:
     )
 
 
-def charts(shown: Sequence[Shown], films: Sequence[Film], dataset: str, t: float) -> None:
+def charts(shown: Sequence[Shown], films: Sequence[Film], data: str, t: float) -> None:
     """How evenly the picture changes, and what the classifier sees."""
     left, right = st.columns(2, gap="large")
     titles, colours = [one.title for one in shown], [one.colour for one in shown]
@@ -149,16 +151,20 @@ def charts(shown: Sequence[Shown], films: Sequence[Film], dataset: str, t: float
         st.plotly_chart(figure, config=PLOT, key="changes")
     with right:
         st.subheader("What does a classifier see?", anchor=False)
-        legend(shown, [f"{float((film.confidence < THRESHOLD).double().mean()):.0%}" for film in films])
+        opinions = [(film.confidence, film.seen) for film in films if film.confidence is not None]
+        if not opinions:
+            st.info(f"No classifier knows {dataset(data).title}, so nobody says here what the pictures show.")
+            return
+        legend(shown, [f"{float((sure < THRESHOLD).double().mean()):.0%}" for sure, _ in opinions])
         st.caption(
             f"The number: the share of the path that is no class with confidence (probability below {THRESHOLD})."
         )
         figure = opinion_lines(
             titles,
-            [film.confidence.numpy() for film in films],
-            [film.seen.numpy() for film in films],
+            [sure.numpy() for sure, _ in opinions],
+            [seen.numpy() for _, seen in opinions],
             colours,
-            DATASETS[dataset].class_names,
+            dataset(data).class_names,
             THRESHOLD,
             t,
         )
@@ -185,7 +191,7 @@ def show_way(first: ModelCard, second: ModelCard | None, images: Sequence[int], 
 
 def show_corners(card: ModelCard, images: Sequence[int]) -> None:
     """The square of mixtures of four codes."""
-    labels, names = cache.held_out(card.dataset).labels, DATASETS[card.dataset].class_names
+    labels, names = cache.held_out(card.dataset).labels, dataset(card.dataset).class_names
     codes = [cache.code_of(card.name, image) for image in images]
     at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
     titles = [f"{end}: {names[int(labels[image])]}" for end, image in zip(ENDS, images, strict=True)]
@@ -213,11 +219,11 @@ def explore() -> None:
             else "Move over the square, click to keep a place: every picture is a mixture of the codes in the corners.",
         )
     numbers = ", ".join(map(str, images[:-1])) + f" and {images[-1]}"
-    held_out = f"Images {numbers} of 10,000 held-out images of {DATASETS[first.dataset].title}"
+    held_out = f"Images {numbers} of {frame.held_out_words(first.dataset)}"
     if walk == CORNERS:
         with left:
             show_corners(first, images)
-        frame.honesty([first], f"{held_out} in the corners, 9 x 9 mixtures.")
+        frame.honesty([first], f"{held_out[:-1]} in the corners, 9 x 9 mixtures.")
         return
     with left:
         shown, t = show_way(first, second, images, path)
@@ -231,9 +237,11 @@ def explore() -> None:
         st.info("A and B are the same picture, so nothing changes on the way. Press Another at A or at B.")
     else:
         charts(shown, films, first.dataset, t)
-    judge = cache.classifier(first.dataset).name
     cards = [one.card for one in shown if one.card]
-    frame.honesty(cards, f"{held_out}, {STEPS} steps between them; judged by {judge}, trained on the training images.")
+    judged = ""
+    if cache.has_judge(first.dataset):
+        judged = f"; judged by {cache.classifier(first.dataset).name}, trained on the training images"
+    frame.honesty(cards, f"{held_out[:-1]}, {STEPS} steps between them{judged}.")
 
 
 frame.go_through_the_router()

@@ -6,10 +6,10 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
-from ui.cache import ModelCard
+from ui.cards import ModelCard
 from ui.palette import colours_of
 from ui.sheet import Sheet, sheet_view
-from ui.sheet.axes import minus, plane_axis
+from ui.sheet.axes import code_texts, minus, plane_axis
 from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
 from vae_core.latent.pictures import png, side_by_side
 from vae_core.latent.priors import Gaussian, fit_gaussian
@@ -17,12 +17,13 @@ from vae_core.latent.priors import Gaussian, fit_gaussian
 PLANE, DRAWS = "plane", "random draws"
 SPACINGS = ("linear", "prior quantiles")
 MOST_SEEDS = 1_000_000
+SHEET = 1000  # pixels along a sheet of the largest models
 GAP = 8  # pixels of paper between two sheets in the saved picture
 
 
 def pick_axes(card: ModelCard) -> tuple[int, int]:
     """Which two latents span the plane; the two that the model uses most to begin with."""
-    if card.latent == 2:
+    if card.latent <= 2:
         return 0, 1
     names = [f"latent {latent + 1}" for latent in range(card.latent)]
     order = [names[latent] for latent in card.by_kl]
@@ -39,7 +40,7 @@ def pick_axes(card: ModelCard) -> tuple[int, int]:
 
 def same_ranks(card: ModelCard, first: ModelCard, axes: tuple[int, int]) -> tuple[int, int]:
     """The axes of a second model: its latents of the same ranks by KL, for their numbers mean nothing together."""
-    if card.latent == 2:
+    if card.latent <= 2:
         return axes
     ranks, order = first.by_kl, card.by_kl
     return order[ranks.index(axes[0])], order[ranks.index(axes[1])]
@@ -48,6 +49,9 @@ def same_ranks(card: ModelCard, first: ModelCard, axes: tuple[int, int]) -> tupl
 def plane(
     card: ModelCard, colour: str, axes: tuple[int, int], spacing: str, reach: float, n: int
 ) -> tuple[Sheet, torch.Tensor]:
+    if card.latent == 1:
+        decoded = cache.decoded_line(card.name, spacing, reach, n)
+        return Sheet(card.title, colour, png(decoded.sheet), code_texts(decoded.codes)), decoded.sheet
     decoded = cache.decoded_grid(card.name, axes, spacing, reach, n)
     source = cache.source_of_codes(card.name)
     across, up = (
@@ -60,9 +64,7 @@ def plane(
 
 def draws(card: ModelCard, colour: str, seed: int, temperature: float, n: int) -> tuple[Sheet, torch.Tensor]:
     decoded = cache.decoded_draws(card.name, seed, temperature, n)
-    digits = 2 if card.latent == 2 else 1
-    texts = [minus(f"z = ({', '.join(f'{value:.{digits}f}' for value in code)})") for code in decoded.codes.tolist()]
-    return Sheet(card.title, colour, png(decoded.sheet), texts), decoded.sheet
+    return Sheet(card.title, colour, png(decoded.sheet), code_texts(decoded.codes)), decoded.sheet
 
 
 def keep_at() -> None:
@@ -78,10 +80,13 @@ def origin(cards: list[ModelCard], mode: str) -> str:
     if any(card.beta is None for card in cards):
         place = "drawn from the Gaussian" if mode == DRAWS else "centred and scaled as the Gaussian"
         words.append(
-            f"An autoencoder has no prior: its codes are {place} fitted to its codes of 10,000 held-out images."
+            f"An autoencoder has no prior: its codes are {place} fitted to its codes of "
+            f"{len(cache.encoded(next(card.name for card in cards if card.beta is None)).codes):,} held-out images."
         )
+    if mode == PLANE and cards[0].latent == 1:
+        words.append("One latent spans no plane: its line is laid out in reading order, row by row.")
     if mode == PLANE and cards[0].latent > 2:
-        words.append(f"The other {cards[0].latent - 2} latents stay at 0.")
+        words.append(f"The other {cards[0].latent - 2} latents stay at the centre.")
         if len(cards) > 1:
             words.append("The second model shows its own latents of the same ranks by KL.")
     return " ".join(words)
@@ -100,7 +105,7 @@ def explore() -> None:
         shown = [card for card in (first, second) if card]
         colours = colours_of([card.role for card in shown])
         axes = pick_axes(first) if mode == PLANE else (0, 1)
-        most = 30 if first.dataset != "sprites" else 15
+        most = max(6, min(30, SHEET // max(cache.held_out(first.dataset).shape[1:])))
         n = int(controls.number("Pictures on a side", 5, most, min(20, most), 1, key="n"))
         if mode == PLANE:
             spacing = controls.choose("Spacing", SPACINGS, key="spacing")

@@ -9,17 +9,17 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui.cache import ModelCard, code_of, decoder_pack, families, held_out
+from ui.cache import Use, code_of, decoder_pack, held_out, use_of_latents
+from ui.cards import ModelCard, families
 from ui.controls import choose, index_from_link, pick_model, pick_second_model, to_link, vector_from_link
 from ui.figures import PLOT, factor_heat, kl_bars, scores, trade_off
-from ui.frame import closing, held_out_words, honesty, likelihood_words, opening, part
+from ui.frame import closing, crisp, held_out_words, honesty, likelihood_words, opening, part
 from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Pane, Row, traversal_view
-from vae_core.data import DATASETS
+from vae_core.data import dataset
 from vae_core.latent import factor_information, order_by_kl, traverse
 from vae_core.latent.browser import pack_id
-from vae_core.latent.pictures import enlarge, png
 from vae_core.losses import kl_to_standard_normal
 from vae_core.metrics import active_latents
 from vae_core.metrics.active_latents import THRESHOLD
@@ -30,6 +30,8 @@ IMAGE, MEAN = "image", "prior mean"
 BASE_HELP = "Where the latents rest while one of them moves: the code of a held-out image, or the prior's mean, zero."
 COLOUR = ROLE_COLOURS["vae"]
 VIEW = "rows"  # key of the traversals in the browser
+MOST_ROWS = 24  # of more latents, those that carry most nats
+MOST_IN_LINK = 64  # latents whose values a link can carry
 BASES = ("z", "z2")  # in the link: what a hand has made of the base code, pane by pane
 
 
@@ -39,7 +41,7 @@ def pick() -> tuple[list[ModelCard], list[ModelCard], int | None]:
     groups = {name: [card for card in cards if card.beta is not None] for name, cards in families().items()}
     names = [name for name, cards in groups.items() if cards]
     if not names:
-        st.info("No VAE is bundled here. Make one: `python -m vae_core train sprites-10d-vae-beta4`.")
+        st.info("There is no VAE here. Make one: `python -m vae_core train sprites-10d-vae-beta4`.")
         st.stop()
     start = next((name for name in PREFERRED if name in names), names[0])
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
@@ -52,7 +54,7 @@ def pick() -> tuple[list[ModelCard], list[ModelCard], int | None]:
         source = held_out(first.dataset)
         image = index_from_link("image", len(source), 0)
         picture = source.images(torch.tensor([image]))[0]
-        st.image(png(enlarge(picture, 64 // picture.shape[-1])), width=64)
+        st.image(crisp(picture, 64), width=64)
         st.button("Another image", on_click=lambda: to_link("image", random.randrange(len(source))))
     return family, cards, image
 
@@ -66,6 +68,8 @@ def home_of(card: ModelCard, image: int | None) -> list[float]:
 def base_of(number: int, card: ModelCard, image: int | None) -> list[float]:
     """The base code of a pane: what the link says, until another model or image is chosen."""
     key, home = BASES[number], home_of(card, image)
+    if card.latent > MOST_IN_LINK:
+        return home
     place, shown = (card.name, image), f"traversed {number}"
     base = vector_from_link(key, card.latent)
     if base == home or st.session_state.setdefault(shown, place) != place:
@@ -75,21 +79,30 @@ def base_of(number: int, card: ModelCard, image: int | None) -> list[float]:
     return base or home
 
 
+def use_of(card: ModelCard) -> Use:
+    """What each latent carries: as it was scored, else measured here and now."""
+    if {"kl_per_latent", "activity", "held_out"} <= card.metrics.keys():
+        return Use(card.metrics["kl_per_latent"], card.metrics["activity"], card.metrics["held_out"])
+    return use_of_latents(card.name)
+
+
 def rows_of(card: ModelCard) -> list[Row]:
-    kl, activity = card.metrics["kl_per_latent"], card.metrics["activity"]
-    return [Row(i, kl[i], activity[i] > THRESHOLD) for i in card.by_kl]
+    use = use_of(card)
+    order = order_by_kl(torch.tensor(use.kl)).tolist()
+    return [Row(i, use.kl[i], use.activity[i] > THRESHOLD) for i in order[:MOST_ROWS]]
 
 
 def keep_base() -> None:
     """A hand let go: put the new base into the link."""
     told = st.session_state[VIEW]["release"]
-    to_link(BASES[told["pane"]], told["z"])
+    to_link(BASES[told["pane"]], told["z"] if len(told["z"]) <= MOST_IN_LINK else None)
 
 
 def shown_words(card: ModelCard, image: int | None) -> str:
     rest = "zero, the prior's mean" if image is None else f"the code of held-out image no. {image}"
-    held_out_count = held_out_words(card.dataset, card.metrics["held_out"])
-    return f"The latents rest at {rest}. KL and activity over {held_out_count}"
+    few = f" The {MOST_ROWS} that carry most nats of {card.latent} are shown." if card.latent > MOST_ROWS else ""
+    measured = held_out_words(card.dataset, use_of(card).images)
+    return f"The latents rest at {rest}.{few} KL and activity over {measured}"
 
 
 @part
@@ -114,28 +127,45 @@ def show_rows(cards: Sequence[ModelCard], image: int | None) -> None:
         honesty(cards, shown_words(cards[0], image))
 
 
+def called(card: ModelCard) -> str:
+    return card.title if card.run else f"β = {card.beta:g}"
+
+
+def knows_factors(card: ModelCard) -> bool:
+    """Whether it was measured which latent tells of which factor."""
+    table = card.metrics.get("factor_information")
+    return "mig" in card.metrics and bool(table) and len(table[0]) == len(dataset(card.dataset).factor_names)
+
+
 def show_use(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> None:
     """How many nats each latent carries, and what every beta of the family pays for its reconstructions."""
     *bars, curve = st.columns(len(cards) + 1, gap="medium")
-    reach = max(max(card.metrics["kl_per_latent"]) for card in cards)
+    reach = max(max(use_of(card).kl) for card in cards)
     for card, column, colour in zip(cards, bars, colours_of(["vae"] * len(cards)), strict=True):
         rows = rows_of(card)
-        active = sum(row.active for row in rows)
-        column.subheader(f"β = {card.beta:g}: {active} of {card.latent} latents active", anchor=False)
+        active = sum(activity > THRESHOLD for activity in use_of(card).activity)
+        column.subheader(f"{called(card)}: {active} of {card.latent} latents active", anchor=False)
         names, kl = [f"z{row.index + 1}" for row in rows], [row.kl for row in rows]
         figure = kl_bars(names, kl, [row.active for row in rows], colour, reach)
         column.plotly_chart(figure, config=PLOT, key=f"kl {card.name}")
-    measured = [card for card in family if "kl" in card.metrics]
+    scored = [card for card in family if {"kl", "recon"} <= card.metrics.keys()]
+    measured = [card for card in scored if likelihood_words(card) == likelihood_words(cards[0])]  # on one scale
     curve.subheader("What a larger β pays", anchor=False)
+    if not measured:
+        curve.caption("No model of this family has been scored on the held-out images.")
+        return
     figure = trade_off(
         [card.metrics["kl"] for card in measured],
         [card.metrics["recon"] for card in measured],
-        [f"β {card.beta:g}" for card in measured],
-        [f"β {card.beta:g}" for card in cards],
+        [card.short for card in measured],
+        [card.short for card in cards],
         COLOUR,
-        likelihood_words(family[0]),
+        likelihood_words(cards[0]),
+        apart=[card.short for card in measured if card.run],
     )
     curve.plotly_chart(figure, config=PLOT, key="trade-off")
+    if any(card.run for card in measured):
+        curve.caption("Squares: runs trained here, perhaps with other settings too. Point at one for its name.")
 
 
 def show_factors(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> None:
@@ -143,19 +173,19 @@ def show_factors(family: Sequence[ModelCard], cards: Sequence[ModelCard]) -> Non
     st.subheader("Which latent answers to which factor?", anchor=False)
     *heats, rest = st.columns([2, 1] if len(cards) == 1 else [3, 3, 2], gap="medium")
     for card, column in zip(cards, heats, strict=True):
-        order = card.by_kl
+        order = card.by_kl[:MOST_ROWS]
         share = np.array(card.metrics["factor_information"])[order]
-        factors = DATASETS[card.dataset].factor_names
-        column.markdown(f"**β = {card.beta:g}:** share of a factor's entropy that a latent tells")
+        factors = dataset(card.dataset).factor_names
+        column.markdown(f"**{called(card)}:** share of a factor's entropy that a latent tells")
         figure = factor_heat(share, [f"z{i + 1}" for i in order], factors)
         column.plotly_chart(figure, config=PLOT, key=f"factors {card.name}")
     measured = [card for card in family if "mig" in card.metrics]
-    today = " and ".join(f"{card.metrics['mig']:.2f} at β = {card.beta:g}" for card in cards)
+    today = " and ".join(f"{card.metrics['mig']:.2f} at {called(card)}" for card in cards)
     rest.markdown(
         f"**MIG {today}.** The mutual information gap is how far the best latent of a factor is ahead of the next "
         "best, as a share of the factor's entropy, averaged over the factors."
     )
-    names = [f"<b>β {card.beta:g}</b>" if card in cards else f"β {card.beta:g}" for card in measured]
+    names = [f"<b>{card.short}</b>" if card in cards else card.short for card in measured]
     migs, none = [card.metrics["mig"] for card in measured], [0.0] * len(measured)
     figure = scores(names, migs, none, none, [COLOUR] * len(measured), x="MIG", of_data=None)
     figure.update_xaxes(rangemode="tozero")
@@ -192,15 +222,10 @@ opening(
     "A row moves one latent while the others rest. Raise β, and count the rows that still change the picture.",
 )
 family, cards, image = pick()
-for card in cards:
-    if "kl_per_latent" not in card.metrics:
-        st.error(
-            f"{card.name} has no scores, and its rows are sorted by them. "
-            f"Measure it: `python -m vae_core evaluate {card.name} --write`."
-        )
-        st.stop()
 show_rows(cards, image)
 show_use(family, cards)
-if all("mig" in card.metrics for card in cards):
+if all(map(knows_factors, cards)):
     show_factors(family, cards)
+elif dataset(cards[0].dataset).factor_names:
+    st.caption("Which latent answers to which factor has not been measured for the models shown.")
 closing(SEEN, (traverse, order_by_kl, kl_to_standard_normal, active_latents, factor_information, mig_of), LECTURE)

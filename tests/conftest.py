@@ -23,6 +23,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_DATA", str(tmp_path_factory.mktemp("data")))
         patch.setenv("LATENT_CACHE", str(tmp_path_factory.mktemp("projections")))
+        patch.setenv("LATENT_RUNS", str(tmp_path_factory.mktemp("runs")))
         yield
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from tests.test_models import LATENT, build
 from vae_core.checkpoints import round_weights
 from vae_core.errors import InvalidInput
-from vae_core.latent.browser import pack_decoder, pack_id, pack_points, pack_thumbnails, read_header
+from vae_core.latent.browser import pack_decoder, pack_frames, pack_id, pack_points, pack_thumbnails, read_header
 from vae_core.models.parts import ACTIVATIONS
 
 erf = np.vectorize(math.erf)
@@ -26,6 +26,7 @@ NUMPY_ACTIVATIONS = {
     "silu": lambda x: x / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "clip": lambda x: np.clip(x, 0, 1),
 }
 
 
@@ -80,11 +81,11 @@ def test_a_decoder_reads_back_as_it_decodes(
 ) -> None:
     model = build(name, network=network, image=image, activation=activation, hidden=(24, 16))
     round_weights(model, "float16")
-    pack = pack_decoder(model.decoder, image, 3)
+    pack = pack_decoder(model.decoder, image, 3, model.pixels)
     header, _ = unpack(pack)
     assert (header["format"], header["kind"], header["dtype"]) == (1, "decoder", "float16")
     assert (header["image"], header["latent"]) == (list(image), 3)
-    assert header["layers"][-1] == {"op": "activation", "name": "sigmoid"}
+    assert header["layers"][-1] == {"op": "activation", "name": model.pixels}
     for z in 3 * torch.randn(3, 3):
         expected = model.decode(z[None])[0].detach().numpy()
         np.testing.assert_allclose(decode(pack, z.double().numpy()), expected, atol=2e-6)
@@ -147,3 +148,39 @@ def test_thumbnails_shrink_by_averaging() -> None:
     assert header["side"] == 4
     expected = images[0, 0].float().view(4, 2, 4, 2).mean((1, 3)).round()
     np.testing.assert_array_equal(sheet[:4, :4], expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_frames_read_back(channels: int) -> None:
+    latents = [torch.randn(7, 5).half() for _ in range(3)]
+    pictures = [torch.randint(0, 256, (4, channels, 6, 8), dtype=torch.uint8) for _ in range(3)]
+    labels = torch.tensor([2, 0, 1, 2, 0, 1, 2], dtype=torch.uint8)
+    pack = pack_frames([0, 5, 40], latents, pictures, labels, (3, 1), "a run, first frames")
+    header, payload = unpack(pack)
+    assert (header["kind"], header["steps"], header["count"]) == ("frames", [0, 5, 40], 7)
+    assert (header["axes"], header["slot"]) == ([3, 1], "a run, first frames")
+    np.testing.assert_array_equal(read(payload, header["labels"], "u1", 7), labels)
+    planes = read(payload, header["codes"], "<f2", 3, 7, 2)
+    for plane, codes, (at, length), images in zip(planes, latents, header["strips"], pictures, strict=True):
+        np.testing.assert_array_equal(plane, codes[:, [3, 1]])
+        with Image.open(io.BytesIO(payload[at : at + length])) as picture:
+            row = np.asarray(picture).reshape(6, 4, 8, channels)
+        np.testing.assert_array_equal(row.transpose(1, 3, 0, 2), images)
+
+
+def test_frames_shrink_large_pictures_and_keep_their_shape() -> None:
+    pictures = [torch.randint(0, 256, (2, 1, 16, 32), dtype=torch.uint8)]
+    header, payload = unpack(pack_frames([0], [torch.zeros(1, 2)], pictures, torch.zeros(1), (0, 1), "", side=16))
+    at, length = header["strips"][0]
+    with Image.open(io.BytesIO(payload[at : at + length])) as picture:
+        assert picture.size == (2 * 16, 8)
+        expected = pictures[0][0, 0].float().view(8, 2, 16, 2).mean((1, 3)).round()
+        np.testing.assert_array_equal(np.asarray(picture)[:, :16], expected)
+
+
+def test_codes_beyond_half_precision_stay_finite() -> None:
+    latents = [torch.tensor([[1e6, -float("inf")], [0.5, 1.0]])]
+    header, payload = unpack(
+        pack_frames([0], latents, [torch.zeros(1, 1, 4, 4, dtype=torch.uint8)], torch.zeros(2), (0, 1), "")
+    )
+    np.testing.assert_array_equal(read(payload, header["codes"], "<f2", 2, 2), [[6e4, -6e4], [0.5, 1.0]])

@@ -140,6 +140,7 @@ QUESTIONS = {
     "Interpolation": "What lies on the way from one picture to another?",
     "Continuity and completeness": "Which plane is meaningful everywhere?",
     "Traversals": "What does each latent change?",
+    "Train": "How does a latent space come to be?",
 }
 SETTLED = """() => !document.querySelector("[data-testid=stSkeleton], [data-testid=stStatusWidget]")
   && [...document.images].every((image) => image.complete)"""

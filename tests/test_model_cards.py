@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_models import build
-from ui import cache
+from ui import cards
 from vae_core.checkpoints import CONFIG, write_metrics, write_model
 
 
@@ -16,9 +16,9 @@ from vae_core.checkpoints import CONFIG, write_metrics, write_model
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder of bundled models; what is kept of the real one is forgotten before and after."""
     monkeypatch.setattr("vae_core.checkpoints.BUNDLED_CHECKPOINTS", tmp_path)
-    cache._read_cards.clear()
+    cards._read_cards.clear()
     yield tmp_path
-    cache._read_cards.clear()
+    cards._read_cards.clear()
 
 
 def write(folder: Path, model_name: str, dataset: str = "mnist") -> None:
@@ -29,15 +29,15 @@ def write(folder: Path, model_name: str, dataset: str = "mnist") -> None:
 def test_a_good_folder_becomes_a_card(bundle: Path) -> None:
     write(bundle / "mnist-2d-vae-beta1", "vae")
     write_metrics(bundle / "mnist-2d-vae-beta1", {"kl_per_latent": [0.1, 3.0, 2.0]})
-    (card,) = cache.model_cards().values()
+    (card,) = cards.model_cards().values()
     assert (card.family, card.variant, card.role) == ("MNIST 3-D", "beta 1", "vae")
     assert card.by_kl == [1, 2, 0]
-    assert cache.damaged_models() == []
+    assert cards.damaged_models() == []
 
 
 def test_without_scores_the_latents_keep_their_order(bundle: Path) -> None:
     write(bundle / "mnist-2d-ae", "autoencoder")
-    (card,) = cache.model_cards().values()
+    (card,) = cards.model_cards().values()
     assert card.by_kl == [0, 1, 2] and card.beta is None
 
 
@@ -50,8 +50,8 @@ def test_a_folder_that_holds_another_model_is_named_and_left_out(
 ) -> None:
     write(bundle / "mnist-2d-vae-beta1", model_name, dataset)
     write(bundle / "mnist-2d-ae", "autoencoder")
-    assert list(cache.model_cards()) == ["mnist-2d-ae"]
-    (complaint,) = cache.damaged_models()
+    assert list(cards.model_cards()) == ["mnist-2d-ae"]
+    (complaint,) = cards.damaged_models()
     assert "mnist-2d-vae-beta1" in complaint and named in complaint
 
 
@@ -59,8 +59,8 @@ def test_a_damaged_folder_is_named_and_left_out(bundle: Path) -> None:
     write(bundle / "mnist-2d-vae-beta1", "vae")
     write(bundle / "mnist-2d-ae", "autoencoder")
     (bundle / "mnist-2d-vae-beta1" / CONFIG).write_text("{")
-    assert list(cache.model_cards()) == ["mnist-2d-ae"]
-    (complaint,) = cache.damaged_models()
+    assert list(cards.model_cards()) == ["mnist-2d-ae"]
+    (complaint,) = cards.damaged_models()
     assert CONFIG in complaint
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_folder_is_named_and_left_out(bundle: Path) -> None:
 def test_damaged_scores_are_named_and_the_model_stays(bundle: Path, key: str, value: object) -> None:
     write(bundle / "mnist-2d-vae-beta1", "vae")
     write_metrics(bundle / "mnist-2d-vae-beta1", {key: value})
-    (card,) = cache.model_cards().values()
+    (card,) = cards.model_cards().values()
     assert card.metrics == {}
-    (complaint,) = cache.damaged_models()
+    (complaint,) = cards.damaged_models()
     assert key in complaint and "evaluate mnist-2d-vae-beta1" in complaint

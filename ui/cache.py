@@ -1,6 +1,7 @@
 """Every cached load: models and packs as shared resources, arrays as copies, each bounded.
 
-What comes from here is shared by all sessions. Never change it in place.
+What comes from here is shared by all sessions. Never change it in place. Names of models are those of their cards
+(ui.cards): that of a run carries a hash of its files, so nothing kept here ever shows an older training.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import gc
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from vae_core.checkpoints import Checkpoint, Description, bundled, read_bundled, read_description
-from vae_core.data import DATASETS, ImageSource
+from ui.cards import RUN, run_folder
+from vae_core.checkpoints import Checkpoint, read_bundled, read_model, round_weights
+from vae_core.data import ImageSource, dataset
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.browser import pack_decoder, pack_points, pack_thumbnails
@@ -26,164 +29,52 @@ from vae_core.latent.grids import embed, linear_grid, prior_quantile_grid, tile
 from vae_core.latent.paths import PATHS, blend, step_sizes
 from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
-from vae_core.latent.traversals import order_by_kl
-from vae_core.metrics import METRICS, Spread
-from vae_core.recipes import RECIPES, judge_of
+from vae_core.losses import kl_to_standard_normal
+from vae_core.recipes import judge_of
 
 THUMBNAIL_SIDE = 28  # pixels
-FAMILY_TITLES = {"fashion_mnist": "Fashion"}  # where the dataset's own title is too long for a picker
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What the pickers and captions need to know of a bundled model, read without its weights."""
-
-    name: str
-    dataset: str  # key in DATASETS
-    model_name: str  # key in MODELS
-    latent: int
-    beta: float | None  # None for an autoencoder
-    network: str
-    likelihood: str
-    metrics: dict[str, Any]
-    training: dict[str, Any]
-
-    @property
-    def family(self) -> str:
-        """Models that may be compared: same data, same number of latents."""
-        return f"{FAMILY_TITLES.get(self.dataset, DATASETS[self.dataset].title)} {self.latent}-D"
-
-    @property
-    def variant(self) -> str:
-        """What tells the members of a family apart."""
-        return "autoencoder" if self.beta is None else f"beta {self.beta:g}"
-
-    @property
-    def role(self) -> str:
-        """Which of the compared kinds it is, for its colour."""
-        return "autoencoder" if self.beta is None else "vae"
-
-    @property
-    def title(self) -> str:
-        return "Autoencoder" if self.beta is None else f"VAE, β = {self.beta:g}"
-
-    @property
-    def caption(self) -> str:
-        latents = f"{self.latent} latents"
-        network = {"mlp": "MLP", "conv": "convolutional"}[self.network]
-        words = f"{self.title}, {latents}, {network}, trained on {DATASETS[self.dataset].title}"
-        first_weight = self.training.get("kl_start", 1.0) * (self.beta or 0.0)
-        if self.beta is None or first_weight == self.beta:
-            return words
-        return f"{words} with a KL whose weight fell from {first_weight:g} to {self.beta:g}"
-
-    @property
-    def by_kl(self) -> list[int]:
-        """The latents, the one with the largest KL first; in their own order where no KL was measured."""
-        per_latent = self.metrics.get("kl_per_latent")
-        return order_by_kl(torch.tensor(per_latent)).tolist() if per_latent else list(range(self.latent))
-
-
-@st.cache_resource(show_spinner=False)
-def _read_cards() -> tuple[dict[str, ModelCard], list[str]]:
-    """The bundled models that can be used, and a sentence on each that cannot."""
-    folders = bundled()
-    cards, damaged = {}, []
-    for name in [name for name in RECIPES if name in folders and RECIPES[name].model != "classifier"]:
-        try:
-            told = read_description(folders[name])
-            require_recipe(told, name)
-        except InvalidInput as error:  # one damaged folder does not take the others along
-            damaged.append(str(error))
-            continue
-        if wrong := wrong_scores(told.metrics, told.settings.latent):
-            damaged.append(
-                f"The scores of {name} are damaged ({', '.join(wrong)}), so none is shown. "
-                f"Measure them again: `python -m vae_core evaluate {name} --write`."
-            )
-        cards[name] = ModelCard(
-            name=name,
-            dataset=told.dataset,
-            model_name=told.model_name,
-            latent=told.settings.latent,
-            beta=getattr(told.settings, "beta", None),
-            network=told.settings.network,
-            likelihood=told.settings.likelihood,
-            metrics={} if wrong else told.metrics,
-            training=told.training,
-        )
-    return cards, damaged
-
-
-def wrong_scores(metrics: dict[str, Any], latent: int) -> list[str]:
-    """The keys of a metrics.json that are not what pages rely on; a score that was not measured is simply absent."""
-
-    def numbers(values: Any, count: int) -> bool:
-        good = isinstance(values, list) and len(values) == count
-        return good and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
-
-    lists, singles = ("kl_per_latent", "activity"), ("recon", "kl", "elbo", "mig")
-    wrong: list[str] = [key for key in lists if key in metrics and not numbers(metrics[key], latent)]
-    wrong += [key for key in singles if key in metrics and not numbers([metrics[key]], 1)]
-    for name, entry in METRICS.items():
-        if entry.nested and name in metrics:
-            group = metrics[name] if isinstance(metrics[name], dict) else {}
-            for number in entry.numbers:
-                spread = group.get(number)
-                if not isinstance(spread, dict) or not numbers([spread.get(key) for key in Spread._fields], 3):
-                    wrong.append(f"{name} {number}")
-    return wrong
-
-
-def require_recipe(told: Description, name: str) -> None:
-    """A folder whose config is another model's would show its pictures under a wrong name."""
-    recipe = RECIPES[name]
-    if (told.model_name, told.dataset) != (recipe.model, recipe.data):
-        raise InvalidInput(
-            f"The model folder {name} holds the model {told.model_name[:60]!r} of the data {told.dataset[:60]!r}; "
-            f"it must be {recipe.model!r} of {recipe.data!r}. Make it again: `python -m vae_core train {name}`."
-        )
-
-
-def model_cards() -> dict[str, ModelCard]:
-    """The bundled latent variable models by name, in the order of the recipes."""
-    return _read_cards()[0]
-
-
-def damaged_models() -> list[str]:
-    """What is wrong with bundled models that cannot be used, a sentence each."""
-    return _read_cards()[1]
-
-
-def families() -> dict[str, list[ModelCard]]:
-    """The bundled models, grouped by what may be compared."""
-    groups: dict[str, list[ModelCard]] = {}
-    for card in model_cards().values():
-        groups.setdefault(card.family, []).append(card)
-    return groups
+MOST_NUMBERS = 2_000_000  # in a cloud of codes, for the browser gets all of it: 10,000 images of up to 200 latents
 
 
 @st.cache_resource(show_spinner="Loading the model", max_entries=32)
 def checkpoint(name: str) -> Checkpoint:
-    return read_bundled(name)
+    """A bundled model or a run's. Weights are rounded as they are for the browser, so that both decode alike."""
+    if not name.startswith(RUN):
+        return read_bundled(name)
+    loaded = read_model(run_folder(name))
+    run_folder(name)  # still the same: it was not written to while it was read
+    round_weights(loaded.model, "float16")
+    if not all(parameter.isfinite().all() for parameter in loaded.model.parameters()):
+        raise InvalidInput(f"The weights of {loaded.name} are too large for the browser; train it again, slower.")
+    return loaded
 
 
-def classifier(dataset: str) -> Checkpoint:
+def has_judge(data: str) -> bool:
+    """Whether there is a classifier that judges pictures of a dataset."""
+    return judge_of(data) is not None
+
+
+def classifier(data: str) -> Checkpoint:
     """The classifier that judges pictures of a dataset. Raises InvalidInput where there is none."""
-    name = judge_of(dataset)
+    name = judge_of(data)
     if name is None:
-        raise InvalidInput(f"No classifier judges pictures of {DATASETS[dataset].title}; add a recipe for one.")
+        raise InvalidInput(f"No classifier judges pictures of {dataset(data).title}; add a recipe for one.")
     return checkpoint(name)
 
 
+def held_out(data: str) -> ImageSource:
+    """The images on which nothing here was trained; never older ones than those that now have this name."""
+    return _held_out(data, dataset(data).stamp)
+
+
 @st.cache_resource(show_spinner="Opening the held-out images", max_entries=8)
-def held_out(dataset: str) -> ImageSource:
-    return DATASETS[dataset].load("test")
+def _held_out(data: str, stamp: str) -> ImageSource:
+    return dataset(data).load("test")
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The held-out images of a dataset as one model encodes them."""
+    """Held-out images of a dataset, the first N, as one model encodes them."""
 
     codes: Tensor  # [N, Z] posterior means, or the codes of an autoencoder
     std: Tensor | None  # [N, Z]
@@ -192,34 +83,60 @@ class Encoded:
 
 @st.cache_resource(show_spinner="Encoding the held-out images", max_entries=32)
 def encoded(name: str) -> Encoded:
-    """All held-out images, encoded by a bundled model."""
+    """The held-out images, encoded: all of them, unless a model has so many latents that the browser could not
+    hold their codes."""
     loaded = checkpoint(name)
     model, source = loaded.model, held_out(loaded.dataset)
+    count = min(len(source), MOST_NUMBERS // int(model.config.latent))  # type: ignore[arg-type, union-attr]
     with torch.inference_mode():
-        posteriors = [model.encode(source.images(index)) for index in torch.arange(len(source)).split(500)]  # type: ignore[operator]
+        posteriors = [model.encode(source.images(index)) for index in torch.arange(count).split(500)]  # type: ignore[operator]
     codes = torch.cat([posterior.mean for posterior in posteriors])
     deterministic = posteriors[0].is_deterministic
     std = None if deterministic else torch.cat([posterior.std for posterior in posteriors])
-    return Encoded(codes, std, source.labels)
+    return Encoded(codes, std, source.labels[:count])
+
+
+class Use(NamedTuple):
+    """What a VAE does with each latent, and over how many held-out images that was measured."""
+
+    kl: list[float]  # [Z] nats per image
+    activity: list[float]  # [Z] variance of the posterior means
+    images: int
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def use_of_latents(name: str) -> Use:
+    """KL and activity of each latent of a VAE, for one whose scores were not measured."""
+    cloud = encoded(name)
+    assert cloud.std is not None, "an autoencoder has no KL"
+    kl = kl_to_standard_normal(cloud.codes.double(), 2 * cloud.std.double().log()).mean(0)
+    return Use(kl.tolist(), cloud.codes.double().var(dim=0, correction=0).tolist(), len(cloud.codes))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def decoder_pack(name: str) -> bytes:
     model = checkpoint(name).model
-    return pack_decoder(model.decoder, model.config.image, model.config.latent)  # type: ignore[arg-type, union-attr]
+    return pack_decoder(model.decoder, model.config.image, model.config.latent, model.pixels)  # type: ignore[arg-type, union-attr]
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def points_pack(name: str) -> bytes:
     cloud = encoded(name)
-    return pack_points(cloud.codes, cloud.std, cloud.labels, DATASETS[checkpoint(name).dataset].class_names)
+    return pack_points(cloud.codes, cloud.std, cloud.labels, dataset(checkpoint(name).dataset).class_names)
+
+
+def thumbnails_pack(data: str) -> bytes:
+    """All held-out images as one atlas of small square pictures."""
+    return _thumbnails_pack(data, dataset(data).stamp)
 
 
 @st.cache_resource(show_spinner="Preparing the thumbnails", max_entries=4)
-def thumbnails_pack(dataset: str) -> bytes:
-    """All held-out images as one atlas of small pictures."""
-    source = held_out(dataset)
-    parts = [to_bytes(source.images(index)) for index in torch.arange(len(source)).split(1000)]
+def _thumbnails_pack(data: str, stamp: str) -> bytes:
+    source = held_out(data)
+    _, height, width = source.shape
+    across, down = max(0, height - width), max(0, width - height)  # what an oblong picture lacks of a square
+    border = (across // 2, across - across // 2, down // 2, down - down // 2)
+    parts = [to_bytes(pad(source.images(index), border)) for index in torch.arange(len(source)).split(1000)]
     return pack_thumbnails(torch.cat(parts), THUMBNAIL_SIDE)
 
 
@@ -266,6 +183,20 @@ def decoded_grid(name: str, axes: tuple[int, int], spacing: str, reach: float, n
 
 
 @st.cache_resource(show_spinner="Decoding", max_entries=48)
+def decoded_line(name: str, spacing: str, reach: float, n: int) -> Decoded:
+    """The only latent of a model with one: n n codes in reading order, `reach` standard deviations each way, spaced
+    as in `decoded_grid`."""
+    cloud = source_of_codes(name)
+    if spacing == "linear":
+        u = torch.linspace(-reach, reach, n * n)
+    else:
+        coverage = math.erf(reach / math.sqrt(2))
+        middles = (torch.arange(n * n, dtype=torch.float64) + 0.5) / (n * n)
+        u = torch.special.ndtri((1 - coverage) / 2 + coverage * middles).float()
+    return _decoded(name, cloud.mean + cloud.std * u[:, None])
+
+
+@st.cache_resource(show_spinner="Decoding", max_entries=48)
 def decoded_draws(name: str, seed: int, temperature: float, n: int) -> Decoded:
     """Codes drawn at random; one seed means the same standard normal draws for every model."""
     noise = torch.Generator().manual_seed(seed)
@@ -293,22 +224,27 @@ class Film:
 
     frames: Tensor  # [T, C, H, W] in [0, 1]
     changes: Tensor  # [T - 1], L2 of the pixels
-    confidence: Tensor  # [T], the largest class probability
-    seen: Tensor  # [T], the class that has it
+    confidence: Tensor | None  # [T], the largest class probability; None where the data have no classifier
+    seen: Tensor | None  # [T], the class that has it
+
+
+def film(data: str, name: str | None, a: int, b: int, path: str, points: int) -> Film:
+    """The way from held-out image a to b: in the latent space of a model, or with None the blend of their pixels."""
+    return _film(data, dataset(data).stamp, name, a, b, path, points)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def film(dataset: str, name: str | None, a: int, b: int, path: str, points: int) -> Film:
-    """The way from held-out image a to b: in the latent space of a model, or with None the blend of their pixels."""
-    judge = classifier(dataset).model
+def _film(data: str, stamp: str, name: str | None, a: int, b: int, path: str, points: int) -> Film:
     with torch.inference_mode():
         if name is None:
-            start, end = held_out(dataset).images(torch.tensor([a, b]))
+            start, end = held_out(data).images(torch.tensor([a, b]))
             frames = blend(start, end, points)
         else:
             codes = PATHS[path](torch.tensor(code_of(name, a)), torch.tensor(code_of(name, b)), points)
             frames = checkpoint(name).model.decode(codes)  # type: ignore[operator]
-        confidence, seen = judge(frames).softmax(dim=-1).max(dim=-1)
+        if not has_judge(data):
+            return Film(frames, step_sizes(frames), None, None)
+        confidence, seen = classifier(data).model(frames).softmax(dim=-1).max(dim=-1)
     return Film(frames, step_sizes(frames), confidence, seen)
 
 

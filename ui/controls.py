@@ -8,10 +8,11 @@ from typing import Literal
 
 import streamlit as st
 
-from ui.cache import ModelCard, families
+from ui.cards import ModelCard, families
 from vae_core.errors import InvalidInput
 
 NOTHING = "nothing"
+MOST_LETTERS = 70  # that fit side by side on a laptop
 BETA = "beta is the weight of the KL term in a VAE's loss, with which the model was trained; 1 is the plain VAE."
 
 
@@ -127,7 +128,7 @@ def pick_family() -> tuple[str, list[ModelCard]]:
     """The data and the number of latents; returns the family's name and its models. InvalidInput without any."""
     groups = families()
     if not groups:
-        raise InvalidInput("No model is bundled here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
+        raise InvalidInput("There is no model here. Make one: `python -m vae_core train mnist-2d-vae-beta1`.")
     name = choose("Data and latents", list(groups), key="data", style="select")
     return name, groups[name]
 
@@ -140,8 +141,10 @@ def pick_model(
     default: str = "beta 1",
     style: Literal["segmented", "select", "slider"] = "segmented",
 ) -> ModelCard:
-    """One model of a family."""
+    """One model of a family. Where the names of runs would not stand beside one another, they stand in a list."""
     variants = {card.variant: card for card in cards}
+    if sum(map(len, variants)) > MOST_LETTERS or (style == "slider" and any(card.run for card in cards)):
+        style = "select"
     return variants[choose(label, list(variants), key=key, default=default, style=style, help=BETA)]
 
 

@@ -69,24 +69,29 @@ def trade_off(
     today: Sequence[str],
     colour: str,
     recon_name: str,
+    *,
+    apart: Sequence[str] = (),
 ) -> go.Figure:
-    """Reconstruction against KL, a point for each model, joined in order; those of `today` in a ring."""
+    """Reconstruction against KL, a point for each model, joined in order but for those `apart`: these are squares that
+    tell their names when pointed at. Those of `today` in a ring."""
     figure = go.Figure()
-    figure.add_scatter(
-        x=list(kl),
-        y=list(recon),
-        text=["" if name in today else name for name in names],
-        customdata=[[name, a + b] for name, a, b in zip(names, kl, recon, strict=True)],
-        mode="lines+markers+text",
-        textposition="top right",
-        textfont={"size": LABEL_SIZE},
-        line={"color": colour, "width": 2},
-        marker={"color": colour, "size": 10},
-        cliponaxis=False,
-        hovertemplate="%{customdata[0]}<br>KL %{x:.1f}, reconstruction %{y:.1f}<br>\u2212ELBO %{customdata[1]:.1f} nats"
-        "<extra></extra>",
-        showlegend=False,
-    )
+    for joined in (True, False):
+        own = [i for i, name in enumerate(names) if (name not in apart) == joined]
+        figure.add_scatter(
+            x=[kl[i] for i in own],
+            y=[recon[i] for i in own],
+            text=[names[i] if joined and names[i] not in today else "" for i in own],
+            customdata=[[names[i], kl[i] + recon[i]] for i in own],
+            mode="lines+markers+text" if joined else "markers+text",
+            textposition="top right",
+            textfont={"size": LABEL_SIZE},
+            line={"color": colour, "width": 2},
+            marker={"color": colour, "size": 10, "symbol": "circle" if joined else "square"},
+            cliponaxis=False,
+            hovertemplate="%{customdata[0]}<br>KL %{x:.1f}, reconstruction %{y:.1f}<br>"
+            "\u2212ELBO %{customdata[1]:.1f} nats<extra></extra>",
+            showlegend=False,
+        )
     rings = [i for i, name in enumerate(names) if name in today]
     figure.add_scatter(
         x=[kl[i] for i in rings],
@@ -145,11 +150,11 @@ def scores(
     """One score of several models, the first on top: the mean with one standard deviation (thin) and 1.96
     standard errors (thick). The dashed line is what held-out images themselves reach."""
     figure = go.Figure()
-    for name, mean, spread, error, colour in zip(names, means, spreads, errors, colours, strict=True):
+    for row, (name, mean, spread, error, colour) in enumerate(zip(names, means, spreads, errors, colours, strict=True)):
         for width, half in ((1.5, spread), (6, 1.96 * error)):
             figure.add_scatter(
                 x=[mean],
-                y=[name],
+                y=[row],
                 mode="markers",
                 marker={"color": colour, "size": 11},
                 error_x={"type": "data", "array": [half], "thickness": width, "width": 0, "color": colour},
@@ -162,7 +167,8 @@ def scores(
         figure.add_vline(x=of_data, line={"dash": "dash", "width": 2, "color": INACTIVE})
         place = {"x": of_data, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "auto"}
         figure.add_annotation(**place, text="the data itself", showarrow=False, font={"size": LABEL_SIZE})
-    figure.update_yaxes(categoryorder="array", categoryarray=list(names)[::-1])
+    rows = list(range(len(names)))
+    figure.update_yaxes(tickvals=rows, ticktext=list(names), range=[len(names) - 0.5, -0.5])
     return figure
 
 
@@ -269,6 +275,53 @@ def opinion_lines(
         },
     )
     return figure
+
+
+def loss_curve(
+    trained: tuple[Sequence[float], Sequence[float]],
+    held_out: tuple[Sequence[float], Sequence[float]],
+    colour: str,
+    *,
+    y: str,
+    epochs: int,
+) -> go.Figure:
+    """One term of a loss over the epochs of a training, as (epochs, nats per image): the training batches as a line,
+    the evaluations of all held-out images as points. The axis fits what comes after the first steep fall."""
+    figure = go.Figure()
+    x, values = thinned(np.asarray(trained[0]), np.asarray(trained[1]))
+    figure.add_scatter(
+        x=x, y=values, mode="lines", name="training", line={"color": colour, "width": 2}, opacity=0.75,
+        hovertemplate="training, epoch %{x:.1f}: %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=list(held_out[0]), y=list(held_out[1]), mode="markers", name="held out", cliponaxis=False,
+        marker={"color": colour, "size": 9, "line": {"width": 2, "color": "#ffffff"}},
+        hovertemplate="held out, epoch %{x:.1f}: %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    plain(figure, height=340, x="epoch", y=y)
+    figure.update_xaxes(range=[0, epochs], fixedrange=True)
+    figure.update_yaxes(range=settled_range(np.asarray(trained[1]), np.asarray(held_out[1])), fixedrange=True)
+    return figure
+
+
+def thinned(x: np.ndarray, y: np.ndarray, most: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """A curve of at most about `most` points, each the mean of its neighbours, so that a long training draws fast."""
+    if len(x) <= most:
+        return x, y
+    parts = np.array_split(np.arange(len(x)), most)
+    return np.array([x[part].mean() for part in parts]), np.array([y[part].mean() for part in parts])
+
+
+def settled_range(trained: np.ndarray, held_out: np.ndarray) -> list[float] | None:
+    """A y axis for all held-out values and the last four fifths of the logged ones: the first, steep ones may leave it
+    at the top or at the bottom. None, the axis that Plotly takes, while there is nothing to see."""
+    later = np.concatenate([trained[len(trained) // 5 :], held_out])
+    later = later[np.isfinite(later)]
+    if len(later) == 0:
+        return None
+    low, high = float(later.min()), float(later.max())
+    room = 0.06 * (high - low) or 1.0
+    return [low - room, high + room]
 
 
 def mark_position(figure: go.Figure, t: float) -> None:

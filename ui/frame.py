@@ -9,10 +9,13 @@ from typing import Any, ParamSpec
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from torch import Tensor
 
-from ui.cache import ModelCard, held_out
-from vae_core.data import DATASETS
+from ui.cache import held_out
+from ui.cards import ModelCard
+from vae_core.data import dataset
 from vae_core.errors import InvalidInput
+from vae_core.latent.pictures import enlarge, png
 
 P = ParamSpec("P")
 
@@ -35,18 +38,22 @@ def go_through_the_router() -> None:
         st.rerun()
 
 
-def part(draw: Callable[P, None]) -> Callable[P, None]:
-    """A part of a page that runs again by itself (`st.fragment`), and that says what cannot be used in a sentence;
-    app.py's own guard sees full runs only."""
+def guarded(draw: Callable[P, None]) -> Callable[P, None]:
+    """A part of a page that says what cannot be used in a sentence; app.py's own guard sees full runs only."""
 
     @wraps(draw)
-    def guarded(*arguments: P.args, **named: P.kwargs) -> None:
+    def drawn(*arguments: P.args, **named: P.kwargs) -> None:
         try:
             draw(*arguments, **named)
         except InvalidInput as error:
             st.error(str(error))
 
-    return st.fragment(guarded)
+    return drawn
+
+
+def part(draw: Callable[P, None]) -> Callable[P, None]:
+    """A guarded part of a page that runs again by itself (`st.fragment`)."""
+    return st.fragment(guarded(draw))
 
 
 def honesty(cards: Sequence[ModelCard], shown: str) -> None:
@@ -55,14 +62,20 @@ def honesty(cards: Sequence[ModelCard], shown: str) -> None:
     st.caption(f"{models}. {shown}")
 
 
-def held_out_words(dataset: str, shown: int) -> str:
-    """How many of how many held-out images are on the screen."""
-    return f"{shown:,} of {len(held_out(dataset)):,} held-out images of {DATASETS[dataset].title}."
+def held_out_words(data: str, shown: int | None = None) -> str:
+    """How many of how many held-out images are on the screen; or just how many there are."""
+    there = f"{len(held_out(data)):,} held-out images of {dataset(data).title}."
+    return there if shown is None else f"{shown:,} of {there}"
+
+
+def crisp(picture: Tensor, side: int) -> bytes:
+    """A picture [C, H, W], grey or in colour, as a PNG at least `side` pixels wide, so that no browser blurs it."""
+    return png(enlarge(picture, -(-side // max(picture.shape[-2:]))))
 
 
 def likelihood_words(card: ModelCard) -> str:
     """What the reconstruction term is called for this model and data."""
-    grey = card.likelihood == "bernoulli" and DATASETS[card.dataset].grey
+    grey = card.likelihood == "bernoulli" and dataset(card.dataset).grey and not card.training.get("binarise", False)
     return "grey BCE" if grey else {"bernoulli": "Bernoulli"}.get(card.likelihood, "Gaussian")
 
 

@@ -14,6 +14,9 @@ ROLE_COLOURS = {"vae": "#2f7fd0", "autoencoder": "#d9660b", "blend": "#7b818c"}
 ACCENT = "#2f7fd0"
 SECOND_VAE = "#9b59d0"  # when two of them are compared
 
+# Runs that are drawn over each other: apart for colour-blind eyes (after Okabe and Ito), on light and on dark paper.
+RUN_COLOURS = ("#1f7ec4", "#d55e00", "#009e73", "#b5649b")
+
 
 def colours_of(roles: Sequence[str]) -> list[str]:
     """A colour for each of the models that are compared, the second VAE told from the first."""

@@ -13,6 +13,7 @@ from vae_core.training import TrainSettings
 
 BETAS_PLANE = (0.1, 0.5, 1, 2, 4, 8)  # trained for the two-dimensional models
 BETAS_SPRITES = (1, 2, 4, 8, 16)
+LATENTS_REDUCTION = (1, 2, 4, 8, 16, 32, 64)
 SPRITES_FIRST_WEIGHT = 200.0
 IMAGE = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28), "sprites": (1, 64, 64)}
 
@@ -92,10 +93,23 @@ def _sprites(beta: int) -> Recipe:
     return Recipe(f"sprites-10d-vae-beta{beta}", "sprites", "vae", settings, training)
 
 
+def _bank_of_reduction() -> list[Recipe]:
+    """Autoencoders that minimise the squared error, as PCA does, one for every latent size."""
+    training = TrainSettings(epochs=25, batch=256, lr=2e-3)
+    shared = {"image": IMAGE["mnist"], "hidden": (256, 128), "likelihood": "gaussian"}
+    return [
+        Recipe(f"mnist-{latent}d-ae-mse", "mnist", "autoencoder", {**shared, "latent": latent}, training)
+        for latent in LATENTS_REDUCTION
+    ]
+
+
 def _classifier(short: str, data: str, classes: int, channels: tuple[int, ...], training: TrainSettings) -> Recipe:
     settings = {"image": IMAGE[data], "classes": classes, "channels": channels}
     return Recipe(f"{short}-classifier", data, "classifier", settings, training)
 
+
+# Models that one lesson compares with each other: a bank of its own, which no other page offers.
+BANKS: dict[str, tuple[Recipe, ...]] = {"reduction": tuple(_bank_of_reduction())}
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -107,8 +121,14 @@ RECIPES: dict[str, Recipe] = {
         _classifier("mnist", "mnist", 10, (16, 32), TrainSettings(epochs=8, batch=128, lr=2e-3)),
         _classifier("fashion", "fashion_mnist", 10, (16, 32), TrainSettings(epochs=12, batch=128, lr=2e-3)),
         _classifier("sprites", "sprites", 3, (8, 16, 32), TrainSettings(epochs=1, batch=128, lr=2e-3)),
+        *(recipe for bank in BANKS.values() for recipe in bank),
     )
 }
+
+
+def in_bank(name: str) -> bool:
+    """Whether a recipe's model belongs to one lesson, and stands in no other page's choice."""
+    return any(recipe.name == name for bank in BANKS.values() for recipe in bank)
 
 
 def judge_of(data: str) -> str | None:

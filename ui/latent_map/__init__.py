@@ -14,10 +14,12 @@ import streamlit as st
 
 from ui.latent_map.library import LIBRARY_JS, ship, source
 from ui.palette import CLASS_COLOURS
+from vae_core.latent.priors import Gaussian
 
-__all__ = ["LIBRARY_JS", "Outside", "Pane", "Pick", "last_pick", "latent_map", "ship", "source"]
+__all__ = ["LIBRARY_JS", "Outside", "Pane", "Pick", "covariance_of", "last_pick", "latent_map", "ship", "source"]
 
 Show = Literal["dots", "thumbnails"]
+MOST_CORRELATED = 128  # latents whose covariance matrix travels to the browser
 
 _map = st.components.v2.component(
     "latent_map",
@@ -47,7 +49,8 @@ class Pane:
     thumbnails: str | None  # id of a thumbnails pack of the same images
     centre: Sequence[float]  # [Z]
     scale: float
-    covariance: Sequence[Sequence[float]] | None  # [Z, Z], of the Gaussian around `centre`, in latent units
+    covariance: Sequence[Sequence[float]] | Sequence[float] | None  # [Z, Z], or its diagonal [Z], of the Gaussian
+    # around `centre`, in latent units; None draws no rings
     gaussian: str = "the prior"  # what that Gaussian is, in words
     noun: str = "test images"
 
@@ -106,6 +109,14 @@ def latent_map(
     return _read_pick(result.pick)
 
 
+def covariance_of(gaussian: Gaussian) -> list[Any] | None:
+    """What a pane needs to draw a Gaussian's rings, as little of it as there is: the variances of independent
+    latents, else the matrix. None where that would be too much to send."""
+    if gaussian.is_diagonal:
+        return gaussian.std.square().tolist()
+    return gaussian.covariance.tolist() if len(gaussian.mean) <= MOST_CORRELATED else None
+
+
 def last_pick(key: str) -> Pick | None:
     """What a map reported last; for `on_pick`, which is called before the map is drawn again."""
     state = st.session_state.get(key)
@@ -117,7 +128,9 @@ def _floats(values: Sequence[float]) -> list[float]:
 
 
 def _pane_data(pane: Pane) -> dict[str, Any]:
-    covariance = None if pane.covariance is None else [_floats(row) for row in pane.covariance]
+    covariance: Any = pane.covariance
+    if covariance is not None:
+        covariance = [_floats(row) if isinstance(row, Sequence) else float(row) for row in covariance]
     return asdict(pane) | {"centre": _floats(pane.centre), "scale": float(pane.scale), "covariance": covariance}
 
 

@@ -56,7 +56,16 @@ function parsePack(bytes) {
       labels: take(header.labels, header.count, Uint8Array),
     };
   }
-  ensure(header.kind === "thumbnails", `Pack ${header.id} is a "${header.kind}"; known are decoder, points, thumbnails.`);
+  if (header.kind === "frames") {
+    const each = 2 * header.count, codes = halfToFloat(take(header.codes, header.steps.length * each, Uint16Array));
+    return {
+      ...header,
+      codes: header.steps.map((_, i) => codes.subarray(i * each, (i + 1) * each)),
+      labels: take(header.labels, header.count, Uint8Array),
+      strips: header.strips.map(([at, length]) => take(at, length, Uint8Array)),
+    };
+  }
+  ensure(header.kind === "thumbnails", `Pack ${header.id} is a "${header.kind}"; known are decoder, points, frames, thumbnails.`);
   return { ...header, png: take(header.png, header.length, Uint8Array) };
 }
 
@@ -136,6 +145,9 @@ const ACTIVATIONS = {
   },
   sigmoid(x) {
     for (let i = 0; i < x.length; i++) x[i] = 1 / (1 + Math.exp(-x[i]));
+  },
+  clip(x) {
+    for (let i = 0; i < x.length; i++) x[i] = Math.min(1, Math.max(0, x[i]));
   },
 };
 

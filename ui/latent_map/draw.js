@@ -202,6 +202,32 @@ function drawGaussian(context, theme, at, shape) {
   return labels;
 }
 
+/** The classes' names as labels that may stand at the members which `namePlaces` found. */
+function nameLabels(theme, at, projected, places, classes) {
+  return places.map(({ label, candidates }) => ({
+    text: classes[label],
+    font: `600 16px ${theme.font}`,
+    places: candidates.map((i) => [at.x(projected[2 * i]), at.y(projected[2 * i + 1])]),
+  }));
+}
+
+/**
+ * Give each label {text, font, places} the first of its places that is free, or one near them with an anchor in its
+ * cloud: boxes for `drawLabels`, the earlier ones first. What finds no place inside the plot is left out.
+ */
+function arrangeLabels(context, { left, top, size }, labels) {
+  const boxes = [], height = 19;
+  for (const { text, font, places } of labels) {
+    context.font = font;
+    const width = context.measureText(text).width + 8;
+    const inside = ([x, y]) => x > left + width / 2 && x < left + size - width / 2 && y > top + 10 && y < top + size - 10;
+    const free = ([x, y]) => inside([x, y]) && !boxes.some((other) => overlapping({ x, y, width, height }, other));
+    const anchor = places.find(inside), place = places.find(free) ?? (anchor && nearbyPlace(anchor, free));
+    if (place) boxes.push({ text, font, x: place[0], y: place[1], width, height, anchor: places.includes(place) ? null : anchor });
+  }
+  return boxes;
+}
+
 /** Write the labels {text, x, y, font, anchor} with a halo; one beside its cloud gets a line to its anchor. */
 function drawLabels(context, theme, labels) {
   context.textAlign = "center";

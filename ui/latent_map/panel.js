@@ -1,5 +1,6 @@
 // Beside the plane: the decoded picture with its numbers, and what is known of the pinned place.
 
+const HELD = 30; // latents whose values are told beside a slice
 const DRAWS = 8, DRAW_ROOM = 56; // fresh draws of a posterior, and the CSS pixels that each may take
 
 /** CSS side of a picture of `pixels`: the largest whole multiple that fits `room`, but at least one. */
@@ -56,8 +57,9 @@ class Picture {
 
   /** Name the coordinates off the plane, which stay where they are. */
   hold(z, axes, where) {
-    const rest = [...z.keys()].filter((d) => !axes.includes(d)), list = rest.map((d) => `${d + 1}:\u00a0${formatNumber(z[d])}`);
-    const text = `The other latents are held at ${where}` + (rest.some((d) => z[d]) ? ` (${list.join(", ")}).` : ".");
+    const rest = [...z.keys()].filter((d) => !axes.includes(d)), told = rest.length <= HELD && rest.some((d) => z[d]);
+    const list = () => rest.map((d) => `${d + 1}:\u00a0${formatNumber(z[d])}`).join(", ");
+    const text = `The other latents are held at ${where}${told ? ` (${list()})` : ""}.`;
     if (rest.length && this.held.textContent !== text) this.held.textContent = text;
   }
 

@@ -68,10 +68,11 @@ class Plane {
   /** Choose the two latents that span the plane. */
   project(axes) {
     const [a, b] = (this.axes = axes), cov = this.spec.covariance, { scale } = this.frame;
+    const full = (i, j) => (Array.isArray(cov[i]) ? cov[i][j] : i === j ? cov[i] : 0) / scale ** 2;
     this.projected = projectCodes(this.points, this.frame, axes);
     const radius = 0.04 * homeWindow([this.projected]).half;
     this.places = namePlaces(this.projected, this.points.labels, this.points.classes.length, radius);
-    this.shape = cov && ellipseOf(cov[a][a] / scale ** 2, cov[a][b] / scale ** 2, cov[b][b] / scale ** 2);
+    this.shape = cov && ellipseOf(full(a, a), full(a, b), full(b, b));
     this.chosen = null;
   }
 
@@ -156,21 +157,11 @@ class Plane {
 
   /** Write sigma at the rings, and each class's name on its cloud or, where that is full, on a line beside it. */
   label(context, theme, at, rings) {
-    const { left, top, size } = this.plot, boxes = [];
-    const write = (text, font, places) => {
-      context.font = font;
-      const width = context.measureText(text).width + 8, height = 19;
-      const inside = ([x, y]) => x > left + width / 2 && x < left + size - width / 2 && y > top + 10 && y < top + size - 10;
-      const free = ([x, y]) => inside([x, y]) && !boxes.some((other) => overlapping({ x, y, width, height }, other));
-      const anchor = places.find(inside), place = places.find(free) ?? (anchor && nearbyPlace(anchor, free));
-      if (place) boxes.push({ text, font, x: place[0], y: place[1], width, height, anchor: places.includes(place) ? null : anchor });
-    };
-    for (const { text, x, y } of rings) write(text, `13px ${theme.font}`, [[x, y]]);
-    for (const { label, candidates } of this.places) {
-      const places = candidates.map((i) => [at.x(this.projected[2 * i]), at.y(this.projected[2 * i + 1])]);
-      write(this.points.classes[label], `600 16px ${theme.font}`, places);
-    }
-    drawLabels(context, theme, boxes);
+    const { classes } = this.points;
+    drawLabels(context, theme, arrangeLabels(context, this.plot, [
+      ...rings.map(({ text, x, y }) => ({ text, font: `13px ${theme.font}`, places: [[x, y]] })),
+      ...nameLabels(theme, at, this.projected, this.places, classes),
+    ]));
   }
 
   describe(seen, count, shown) {

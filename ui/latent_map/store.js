@@ -8,10 +8,15 @@ function packStore() {
   return window.__latentPacks;
 }
 
-/** Keep a parsed pack, newest last, at most STORE_LIMIT of them, and wake those who wait for it. */
+/**
+ * Keep a parsed pack, newest last, at most STORE_LIMIT of them, and wake those who wait for it. A pack with a slot
+ * takes the place of the older one there: a training's last frames come again and again, each time one longer, and
+ * would otherwise drive its first ones out.
+ */
 function keepPack(pack) {
   const store = packStore();
   store.delete(pack.id);
+  for (const [id, other] of store) if (pack.slot && other.slot === pack.slot) store.delete(id);
   store.set(pack.id, pack);
   while (store.size > STORE_LIMIT) store.delete(store.keys().next().value);
   window.dispatchEvent(new CustomEvent(STORE_EVENT, { detail: pack.id }));

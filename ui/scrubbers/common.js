@@ -187,8 +187,9 @@ function filmPicture(root, strips) {
   const style = getComputedStyle(root);
   const [frame, margin, line] = [112, 24, 36];
   const canvas = el("canvas");
+  const tall = Math.round((frame * strips[0].frames[0].height) / strips[0].frames[0].width);
   canvas.width = 2 * margin + strips[0].frames.length * (frame + GAP) - GAP;
-  canvas.height = margin + strips.length * (line + frame + margin);
+  canvas.height = margin + strips.length * (line + tall + margin);
   const page = canvas.getContext("2d");
   page.imageSmoothingEnabled = false;
   page.fillStyle = style.getPropertyValue("--st-background-color") || "#fff";
@@ -196,9 +197,9 @@ function filmPicture(root, strips) {
   page.fillStyle = style.color;
   page.font = `20px ${style.fontFamily}`;
   strips.forEach(({ title, frames }, i) => {
-    const top = margin + i * (line + frame + margin);
+    const top = margin + i * (line + tall + margin);
     page.fillText(title, margin, top + 20);
-    frames.forEach((each, k) => page.drawImage(each, margin + k * (frame + GAP), top + line, frame, frame));
+    frames.forEach((each, k) => page.drawImage(each, margin + k * (frame + GAP), top + line, frame, tall));
   });
   return canvas;
 }

@@ -42,6 +42,7 @@ function createCorners() {
     const { n, corners } = component.data;
     const [, height, width] = decoder.image;
     [grid.width, grid.height] = [n * width, n * height];
+    grid.style.aspectRatio = `${width} / ${height}`;
     const page = grid.getContext("2d");
     stage.replaceJobs(Array.from({ length: n * n }, (_, i) => () => {
       const [row, column] = [Math.floor(i / n), i % n];

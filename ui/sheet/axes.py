@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 
+from torch import Tensor
+
 from ui.sheet import Axis
 
 CLOSEST = 0.1  # of two ticks, as a share of the axis
 AT_MOST = 7  # ticks
+MOST_TOLD = 12  # latents of a code that are written out
 
 
 def minus(text: str) -> str:
     """A number with a true minus sign, so that columns of numbers stay in line."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def code_texts(codes: Tensor) -> list[str]:
+    """Codes [N, Z] for reading; of many latents the first few."""
+    latent = codes.shape[1]
+    digits, rest = (2 if latent <= 2 else 1), (", …" if latent > MOST_TOLD else "")
+    told = codes[:, :MOST_TOLD].tolist()
+    return [minus(f"z = ({', '.join(f'{value:.{digits}f}' for value in code)}{rest})") for code in told]
 
 
 def place(u: float, spacing: str, n: int, reach: float) -> float:

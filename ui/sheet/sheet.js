@@ -27,9 +27,9 @@ function createSheet() {
         `${sheets[i].title}: ${n} by ${n} decoded pictures. Column ${column + 1}, row ${row + 1}: ${code}. Arrow keys move.`);
       const { picture, large } = view;
       if (!picture.naturalWidth) return;
-      const side = picture.naturalWidth / n;
-      if (large.width !== side) [large.width, large.height] = [side, side];
-      large.getContext("2d").drawImage(picture, column * side, row * side, side, side, 0, 0, side, side);
+      const [width, height] = [picture.naturalWidth / n, picture.naturalHeight / n];
+      if (large.width !== width || large.height !== height) [large.width, large.height] = [width, height];
+      large.getContext("2d").drawImage(picture, column * width, row * height, width, height, 0, 0, width, height);
     });
   }
 

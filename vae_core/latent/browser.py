@@ -12,7 +12,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -64,8 +64,11 @@ def pack_id(pack: bytes) -> str:
     return read_header(pack)["id"]
 
 
-def pack_decoder(decoder: nn.Sequential, image: tuple[int, int, int], latent: int) -> bytes:
-    """A decoder [B, Z] -> logits [B, C, H, W], with a final sigmoid, as float16 weights.
+def pack_decoder(
+    decoder: nn.Sequential, image: tuple[int, int, int], latent: int, pixels: Literal["sigmoid", "clip"] = "sigmoid"
+) -> bytes:
+    """A decoder [B, Z] -> [B, C, H, W] as float16 weights, and after it what brings its outputs into [0, 1]: `pixels`,
+    as its model says.
 
     The bundled weights are float16 already, so nothing is rounded here that the server decodes with unrounded.
     Raises InvalidInput for a layer that the browser cannot run.
@@ -95,7 +98,7 @@ def pack_decoder(decoder: nn.Sequential, image: tuple[int, int, int], latent: in
                 f"The browser cannot run a layer of type {type(module).__name__}; it knows Linear, ConvTranspose2d, "
                 f"Unflatten and {', '.join(sorted(ACTIVATIONS.values()))}."
             )
-    layers.append({"op": "activation", "name": "sigmoid"})
+    layers.append({"op": "activation", "name": pixels})
     return _pack("decoder", {"image": list(image), "latent": latent, "dtype": "float16", "layers": layers}, payload)
 
 
@@ -126,14 +129,61 @@ def pack_thumbnails(images: Tensor, side: int | None = None) -> bytes:
 
     `side` shrinks them (by averaging) to that many pixels.
     """
-    if side is not None and side != images.shape[-1]:
-        # A part at a time: as float32 all of them would take four times their memory.
-        shrunk = [
-            nn.functional.interpolate(part.float(), size=(side, side), mode="area") for part in images.split(1000)
-        ]
-        images = torch.cat(shrunk).round().to(torch.uint8)
+    if side is not None:
+        images = _shrunk(images, side, side)
+    columns = math.ceil(math.sqrt(len(images)))
+    payload = Payload()
+    png = _atlas(images, columns)
+    header = {
+        "count": len(images), "side": images.shape[-2], "columns": columns, "png": payload.add(png), "length": len(png),
+    }  # fmt: skip
+    return _pack("thumbnails", header, payload)
+
+
+def pack_frames(
+    steps: Sequence[int],
+    latents: Sequence[Tensor],
+    pictures: Sequence[Tensor],
+    labels: Tensor,
+    axes: tuple[int, int],
+    slot: str,
+    side: int = 64,
+) -> bytes:
+    """Some moments of a training: the codes of the same held-out images [N, Z] at each of the `steps`, of which two
+    latents travel as float16, and the pictures uint8 [P, C, H, W] of each, one row of a PNG, `side` pixels high and
+    wide at most. The browser keeps one pack for each `slot`, so a longer pack takes the place of a shorter one.
+    """
+    payload = Payload()
+    # Half precision ends at 65,504; what lies beyond is far outside any window.
+    planes = torch.stack([codes[:, list(axes)].float().clamp(-6e4, 6e4) for codes in latents])  # [F, N, 2]
+    codes_at = payload.add_array(planes, "float16")
+    labels_at = payload.add_array(labels, "uint8")
+    strips = []
+    for images in pictures:
+        shrink = min(1.0, side / max(images.shape[-2:]))
+        height, width = (max(1, round(length * shrink)) for length in images.shape[-2:])
+        png = _atlas(_shrunk(images, height, width), len(images))
+        strips.append([payload.add(png), len(png)])
+    header = {
+        "slot": slot, "steps": list(steps), "count": len(labels), "axes": list(axes), "codes": codes_at,
+        "labels": labels_at, "strips": strips,
+    }  # fmt: skip
+    return _pack("frames", header, payload)
+
+
+def _shrunk(images: Tensor, height: int, width: int) -> Tensor:
+    """Pictures uint8 [N, C, H, W], made smaller by averaging."""
+    if images.shape[-2:] == (height, width):
+        return images
+    # A part at a time: as float32 all of them would take four times their memory.
+    size = (height, width)
+    parts = [nn.functional.interpolate(part.float(), size=size, mode="area") for part in images.split(1000)]
+    return torch.cat(parts).round().to(torch.uint8)
+
+
+def _atlas(images: Tensor, columns: int) -> bytes:
+    """Pictures uint8 [N, C, H, W] as one PNG, `columns` of them in a row."""
     count, channels, height, width = images.shape
-    columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     atlas = torch.zeros(rows * columns, channels, height, width, dtype=torch.uint8)
     atlas[:count] = images
@@ -141,7 +191,4 @@ def pack_thumbnails(images: Tensor, side: int | None = None) -> bytes:
     pixels = sheet.reshape(rows * height, columns * width, channels).numpy()
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(file, "png", compress_level=6)
-    payload = Payload()
-    png = file.getvalue()
-    header = {"count": count, "side": height, "columns": columns, "png": payload.add(png), "length": len(png)}
-    return _pack("thumbnails", header, payload)
+    return file.getvalue()

@@ -28,6 +28,11 @@ class Gaussian(NamedTuple):
         return self.cholesky @ self.cholesky.T
 
     @property
+    def is_diagonal(self) -> bool:
+        """Whether the latents are independent, as in a prior."""
+        return torch.equal(self.cholesky, self.cholesky.diagonal().diag())
+
+    @property
     def scale(self) -> float:
         """One number for the width: the root of the latents' mean variance, 1 for a prior."""
         return float(self.std.square().mean().sqrt())

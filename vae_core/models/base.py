@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from reprlib import repr as shown
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -92,6 +92,7 @@ class LatentModel(nn.Module):
 
     is_generative: ClassVar[bool]  # whether there is a prior to draw codes from
     outputs_per_latent: ClassVar[int]  # numbers that the encoder gives for each latent
+    pixels: ClassVar[Literal["sigmoid", "clip"]] = "sigmoid"  # what brings the decoder's outputs into [0, 1]
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
