@@ -15,6 +15,7 @@ from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import fit_gaussian, standard_normal
 from vae_core.models import LatentModel
 from vae_core.runs.folder import SAMPLE, Run, Sample
+from vae_core.training.sources import index_home
 
 POINTS, RECONSTRUCTIONS, DRAWS = 2000, 8, 16
 BATCH = 500  # images encoded at a time
@@ -22,8 +23,8 @@ SEED = 20_171
 
 
 def frame_steps(steps: int) -> list[int]:
-    """The steps of which a run of so many keeps a frame: 9 to 101, close together at first, where most happens."""
-    frames = min(100, max(8, steps // 80))
+    """The steps of which a run of so many keeps a frame: 13 to 101, close together at first, where most happens."""
+    frames = min(100, max(12, steps // 50))
     return sorted({round(steps * (number / frames) ** 2) for number in range(frames + 1)})
 
 
@@ -35,7 +36,7 @@ def choose_sample(source: ImageSource, device: torch.device) -> Sample:
     others = torch.ones(len(order), dtype=torch.bool)
     others[firsts] = False
     order = torch.cat([order[firsts], order[others]])
-    images = source.images(order[:RECONSTRUCTIONS].to(_home(source, device)))
+    images = source.images(order[:RECONSTRUCTIONS].to(index_home(source, device)))
     return Sample(order, source.labels[order], to_bytes(images).cpu())
 
 
@@ -51,7 +52,9 @@ class Pictures:
 
     def write(self, step: int) -> bool:
         """Keep a frame of the model, which is in eval mode, as it is now; False where it makes no numbers any more."""
-        codes, recon, samples = self.draw()
+        mixed = self.run.config.recipe.training.precision == "bfloat16"  # as in training: a frame is to cost little
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            codes, recon, samples = self.draw()
         if not all(tensor.isfinite().all() for tensor in (codes, recon, samples)):
             return False
         data = save({"latents": codes.half(), "recon": to_bytes(recon), "samples": to_bytes(samples)})
@@ -61,7 +64,7 @@ class Pictures:
     @torch.no_grad()
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """The codes [N, Z] of the sample, its first images reconstructed, and draws [16, C, H, W]; on the CPU."""
-        index = self.sample.index.to(_home(self.source, self.device))
+        index = self.sample.index.to(index_home(self.source, self.device))
         codes = torch.cat([self.model.encode(self.source.images(part)).mean for part in index.split(BATCH)]).float()
         recon = self.model.decode(codes[:RECONSTRUCTIONS]).cpu()
         if not codes.isfinite().all():  # to which no Gaussian can be fitted
@@ -73,8 +76,3 @@ class Pictures:
         if self.model.is_generative:
             return standard_normal(codes.shape[1]).place(self.noise)
         return fit_gaussian(codes if len(codes) > 1 else codes.repeat(2, 1)).place(self.noise)
-
-
-def _home(source: ImageSource, device: torch.device) -> torch.device:
-    """Where a source on a device likes an index to lie."""
-    return device if source.is_resident else torch.device("cpu")

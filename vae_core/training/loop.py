@@ -191,6 +191,7 @@ class Training:
         set_random_states(part(state.tensors, "random"), self.device)
         facts = state.facts
         self.step, self.seconds, self._waited = facts["step"], facts["seconds"], facts["waited"]
+        self._do.done.fill_(self.step)  # by which it names the step of a loss that is not finite
         self.stopped_early = facts["stopped_early"]
         self._best_score = float("inf") if facts["best_score"] is None else facts["best_score"]
 
