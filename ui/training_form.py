@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -18,6 +20,7 @@ from vae_core.data import Dataset, ImageSource, datasets
 from vae_core.errors import InvalidInput
 from vae_core.models import MODELS, LatentModel
 from vae_core.recipes import Recipe
+from vae_core.runs.queue import worker_threads
 from vae_core.training import Estimate, TrainSettings, estimate, pick_device
 from vae_core.training.device import available
 from vae_core.training.settings import WHOLE
@@ -184,12 +187,23 @@ def time_needed(recipe: Recipe, device: str, busy: bool) -> Estimate:
     return one._replace(steps=one.steps * epochs, seconds=one.seconds * epochs)
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads, as the worker will."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _trial(data: str, model: str, key: str, device: str, busy: bool) -> Estimate:
     _, settings, training = json.loads(key)
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     kind: Any = MODELS[model]
-    with ONE_TRIAL:
+    with ONE_TRIAL, threads(worker_threads()):
         place = pick_device(device)
         source = training_images(data) if place.type == "cpu" else datasets()[data].load("train", place)
         try:

@@ -11,7 +11,7 @@ import torch
 
 from ui import controls
 from ui.cache import held_out
-from ui.cards import NETWORKS
+from ui.cards import NETWORKS, model_cards
 from ui.figures import PLOT, kl_bars, loss_curve
 from ui.latent_map import ship
 from ui.live_plane import Film, live_plane
@@ -62,7 +62,7 @@ def standing(run: Run, drawn: str, me: str) -> None:
     if status.state in ("killed", "stopped"):
         resume_button(run)
     elif status.state == "finished" and run.is_pictured:
-        links()
+        links(run)
 
 
 def sentence(status: Status) -> str:
@@ -117,11 +117,14 @@ def resume_button(run: Run) -> None:
         st.rerun()
 
 
-def links() -> None:
-    """Where the finished model can be explored: it stands in every picker."""
+def links(run: Run) -> None:
+    """Where the finished model can be explored: it stands in every picker, and these links choose it."""
+    card = next((card for card in model_cards().values() if card.run == run.name), None)
+    chosen = {"data": card.family, "model": card.variant} if card else None
     with st.container(horizontal=True):
-        for page, label in (("latent_map", "Latent map"), ("sampling_grid", "Sampling grid"), ("runs", "Runs")):
-            st.page_link(f"pages/{page}.py", label=label)
+        for page, label in (("latent_map", "Latent map"), ("sampling_grid", "Sampling grid")):
+            st.page_link(f"pages/{page}.py", label=label, query_params=chosen)
+        st.page_link("pages/runs.py", label="Runs", query_params={"runs": run.name})
 
 
 # ---------------------------------------------------------------- the film

@@ -27,6 +27,13 @@ def most_runs() -> int:
     return int(given)
 
 
+def worker_threads() -> int:
+    """How many threads a worker of the queue computes with (OMP_NUM_THREADS, else all cores but one): the app and
+    the browser beside it need a core, and threads that wait for a core that is taken are slower than fewer."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else max(1, (os.cpu_count() or 1) - 1)
+
+
 def submit(recipe: Recipe, name: str, device: str = "auto", owner: str = "") -> Run:
     """A new run, under the name or the next free one, that trains as soon as its turn comes.
 
@@ -69,7 +76,8 @@ def _start(run: Run) -> None:
     with (run.folder / LOG).open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "vae_core", "resume", str(run.folder)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(worker_threads())},
             start_new_session=True,
         )  # fmt: skip
     waiting = (worker, run, run.told())

@@ -82,8 +82,7 @@ def wrong_training(training: dict[str, Any]) -> list[str]:
     return [
         key
         for key, kind in TRAINING.items()
-        if key in training
-        and not (type(training[key]) is kind or (kind is float and type(training[key]) is int))
+        if key in training and not (type(training[key]) is kind or (kind is float and type(training[key]) is int))
     ]
 
 
