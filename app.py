@@ -12,13 +12,20 @@ from vae_core.errors import InvalidInput
 st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
 
 PAGES = {
-    "": [
-        st.Page("pages/home.py", title="Home", default=True),
+    "": [st.Page("pages/home.py", title="Home", default=True)],
+    "Autoencoders": [
+        st.Page("pages/structure.py", title="Without labels"),
+        st.Page("pages/reduction.py", title="Dimensionality reduction"),
+        st.Page("pages/generation.py", title="Generation"),
+    ],
+    "Latent spaces": [
         st.Page("pages/latent_map.py", title="Latent map"),
         st.Page("pages/sampling_grid.py", title="Sampling grid"),
         st.Page("pages/interpolation.py", title="Interpolation"),
         st.Page("pages/continuity_completeness.py", title="Continuity and completeness"),
         st.Page("pages/traversals.py", title="Traversals"),
+    ],
+    "Training": [
         st.Page("pages/train.py", title="Train"),
         st.Page("pages/runs.py", title="Runs"),
     ],

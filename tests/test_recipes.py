@@ -15,7 +15,7 @@ from vae_core.data import DATASETS
 from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_CHECKPOINTS
 from vae_core.models import MODELS
-from vae_core.recipes import RECIPES, changed, judge_of
+from vae_core.recipes import BANKS, LATENTS_REDUCTION, RECIPES, changed, in_bank, judge_of
 from vae_core.training import TrainSettings
 
 LARGEST_BUNDLE = 60 * 10**6  # bytes
@@ -36,7 +36,7 @@ def test_a_recipe_builds(name: str) -> None:
     assert (judge.model, judge.data) == ("classifier", recipe.data)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in RECIPES if not in_bank(name)])
 def test_a_name_says_what_the_recipe_is(name: str) -> None:
     recipe, config = RECIPES[name], RECIPES[name].config
     short = {"mnist": "mnist", "fashion_mnist": "fashion", "sprites": "sprites"}[recipe.data]
@@ -73,9 +73,26 @@ def test_the_recipes_are_those_that_the_pages_show() -> None:
     plane = [f"2d-{kind}" for kind in ("ae", *(f"vae-beta{beta}" for beta in ("0.1", "0.5", 1, 2, 4, 8)))]
     assert set(RECIPES) == {
         *(f"{data}-{model}" for data in ("mnist", "fashion") for model in (*plane, "classifier")),
-        *(f"mnist-10d-vae-beta{beta}" for beta in (1, 4)),
+        "mnist-10d-ae", *(f"mnist-10d-vae-beta{beta}" for beta in (1, 4)),
         *(f"sprites-10d-vae-beta{beta}" for beta in (1, 2, 4, 8, 16)), "sprites-classifier",
+        *(recipe.name for bank in BANKS.values() for recipe in bank),
     }  # fmt: skip
+
+
+def test_the_bank_of_the_page_on_reduction_differs_in_the_latent_size_alone() -> None:
+    bank = BANKS["reduction"]
+    assert [recipe.name for recipe in bank] == [f"mnist-{latent}d-ae-mse" for latent in LATENTS_REDUCTION]
+    assert [recipe.config.latent for recipe in bank] == list(LATENTS_REDUCTION)
+    assert len({str(changed(recipe, {"latent": 2, "epochs": 1}).config) for recipe in bank}) == 1
+    assert {(recipe.model, recipe.config.likelihood, recipe.config.sigma) for recipe in bank} == {
+        ("autoencoder", "gaussian", 1.0)
+    }
+
+
+def test_no_other_page_offers_a_bank() -> None:
+    from ui.cards import model_cards
+
+    assert not set(model_cards()) & {recipe.name for bank in BANKS.values() for recipe in bank}
 
 
 def test_every_recipe_is_bundled_and_nothing_else() -> None:

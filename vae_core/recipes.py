@@ -12,6 +12,7 @@ from vae_core.models import MODELS
 from vae_core.training import TrainSettings
 
 BETAS_PLANE = (0.1, 0.5, 1, 2, 4, 8)  # trained for the two-dimensional models
+BETAS_DIGITS = (1, 4)  # for those with ten latents
 BETAS_SPRITES = (1, 2, 4, 8, 16)
 LATENTS_REDUCTION = (1, 2, 4, 8, 16, 32, 64)
 SPRITES_FIRST_WEIGHT = 200.0
@@ -62,22 +63,17 @@ def _plane(short: str, data: str) -> list[Recipe]:
     ]
 
 
-def _digits_conv(beta: int) -> Recipe:
-    settings = {
-        "image": IMAGE["mnist"],
-        "latent": 10,
-        "network": "conv",
-        "channels": (16, 32),
-        "hidden": (256,),
-        "beta": float(beta),
-    }
-    return Recipe(
-        f"mnist-10d-vae-beta{beta}",
-        "mnist",
-        "vae",
-        settings,
-        TrainSettings(epochs=30, batch=256, lr=2e-3),
-    )
+def _digits_conv() -> list[Recipe]:
+    """The autoencoder and the VAEs with ten latents."""
+    shared = {"image": IMAGE["mnist"], "latent": 10, "network": "conv", "channels": (16, 32), "hidden": (256,)}
+    training = TrainSettings(epochs=30, batch=256, lr=2e-3)
+    return [
+        Recipe("mnist-10d-ae", "mnist", "autoencoder", shared, training),
+        *(
+            Recipe(f"mnist-10d-vae-beta{beta}", "mnist", "vae", {**shared, "beta": float(beta)}, training)
+            for beta in BETAS_DIGITS
+        ),
+    ]
 
 
 def _sprites(beta: int) -> Recipe:
@@ -116,7 +112,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         *_plane("mnist", "mnist"),
         *_plane("fashion", "fashion_mnist"),
-        *(_digits_conv(beta) for beta in (1, 4)),
+        *_digits_conv(),
         *(_sprites(beta) for beta in BETAS_SPRITES),
         _classifier("mnist", "mnist", 10, (16, 32), TrainSettings(epochs=8, batch=128, lr=2e-3)),
         _classifier("fashion", "fashion_mnist", 10, (16, 32), TrainSettings(epochs=12, batch=128, lr=2e-3)),
