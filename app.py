@@ -14,7 +14,7 @@ st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_si
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", default=True)],
     "Autoencoders": [
-        st.Page("pages/structure.py", title="Without labels"),
+        st.Page("pages/structure.py", title="Structure without labels"),
         st.Page("pages/reduction.py", title="Dimensionality reduction"),
         st.Page("pages/generation.py", title="Generation"),
     ],

@@ -1,8 +1,9 @@
-"""A short training, alone or as one of several processes: prints the terms of every step as JSON."""
+"""A short training of a model, alone or as one of several processes: prints the terms of every step as JSON."""
 
 from __future__ import annotations
 
 import json
+import sys
 
 import torch
 
@@ -25,7 +26,8 @@ def run(device: torch.device, shard: Shard) -> None:
         epochs=4, batch=32, lr=5e-3, warmup=2, precision="float32", free_bits=0.5, kl_schedule="capacity", capacity=3.0,
         binarise=True, shift=1,
     )  # fmt: skip
-    training = Training(build("vae"), blob_source(96), settings, device, shard=shard)
+    model = build(sys.argv[1], dropout=0.3)
+    training = Training(model, blob_source(96), settings, device, shard=shard)
     for step in training.run(log_every=1):
         if shard.is_first:
             print(json.dumps(step.terms), flush=True)

@@ -20,8 +20,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vae_core.folders": (),
     "vae_core.losses": ("vae_core.errors",),
     "vae_core.objective": (),
+    "vae_core.corruption": ("vae_core.errors",),
+    "vae_core.filters": ("vae_core.errors",),
     "vae_core.data": ("vae_core.data", "vae_core.errors", "vae_core.folders"),
-    "vae_core.models": ("vae_core.models", "vae_core.losses", "vae_core.objective", "vae_core.errors"),
+    "vae_core.models": (
+        "vae_core.models", "vae_core.losses", "vae_core.objective", "vae_core.corruption", "vae_core.errors",
+    ),
     "vae_core.training": ("vae_core.training", "vae_core.objective", "vae_core.errors"),
     "vae_core.metrics": ("vae_core.metrics", "vae_core.latent", "vae_core.losses", "vae_core.errors"),
     "vae_core.latent": ("vae_core.latent", "vae_core.errors", "vae_core.folders"),
@@ -39,8 +43,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "benchmarks": ("benchmarks", "ui", "vae_core", "tests"),
     "tests": ("tests", "benchmarks", "pages", "ui", "vae_core", "app"),
 }  # fmt: skip
-FORBIDDEN_LIBRARIES = {"vae_core": {"streamlit", "plotly"}, "ui.figures": {"streamlit"}, "ui.palette": {"streamlit"}}
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
+NO_APP = {"streamlit"}
+FORBIDDEN_LIBRARIES = {"vae_core": {"streamlit", "plotly"}, "ui.figures": NO_APP, "ui.palette": NO_APP}
+DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "umap": "umap-learn"}
 
 
 def module_name(path: Path) -> str:

@@ -85,3 +85,18 @@ def test_the_rows_of_several_processes_are_the_noise_of_one() -> None:
         )
 
     assert torch.equal(torch.cat([draws(0, 2), draws(1, 2)]), draws(0, 1))
+
+
+def test_a_short_training_warms_up_for_a_tenth_of_it() -> None:
+    settings = TrainSettings(lr=1e-2, warmup=200)
+    rates = [learning_rate(step, 20, settings) for step in range(20)]
+    assert rates[:3] == pytest.approx([5e-3, 1e-2, 1e-2]) and rates[-1] < 1e-3
+    assert learning_rate(0, 5, settings) == 1e-2, "no step to spare"
+
+
+def test_dropout_takes_its_share_and_keeps_the_mean() -> None:
+    x = torch.ones(2000, 10)
+    dropped = Context(generator=torch.Generator().manual_seed(1)).dropout(x, 0.25)
+    assert set(dropped.unique().tolist()) == {0.0, pytest.approx(4 / 3)}
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert PLAIN.dropout(x, 0.0) is x

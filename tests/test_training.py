@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
 
 from tests.conftest import blob_source
 from tests.test_models import build
@@ -23,6 +25,7 @@ from vae_core.training.device import DEVICES, available
 from vae_core.training.distributed import Shard
 from vae_core.training.held_out import held_out_terms
 from vae_core.training.settings import CHOICES
+from vae_core.training.step import Step
 
 CPU = torch.device("cpu")
 SHORT = TrainSettings(epochs=2, batch=16, warmup=2)
@@ -129,7 +132,7 @@ def test_every_model_is_evaluated_once_an_epoch_and_at_the_end(name: str) -> Non
     training = Training(model, blob_source(50), replace(SHORT, evaluate_every=4), CPU, held_out=blob_source(30))
     lines = {step.step: step.held_out for step in training.run(log_every=3)}
     assert [step for step, held_out in lines.items() if held_out] == [4, 6]
-    assert lines[6] == held_out_terms(model, blob_source(30), CPU, SHORT.precision)
+    assert lines[6] == held_out_terms(model, blob_source(30), CPU, training.settings.precision)
 
 
 @pytest.mark.parametrize("leave_at", [1, 3, 4, 5])
@@ -174,12 +177,21 @@ def test_early_stopping_keeps_the_best_weights() -> None:
     scores = [-step.held_out["elbo"] for step in log if step.held_out]
     assert log[-1].stopped_early and log[-1].step < log[-1].steps
     assert len(scores) == scores.index(min(scores)) + 1 + 4
-    found = held_out_terms(training.model, held_out, CPU, settings.precision)  # type: ignore[arg-type]
+    found = held_out_terms(training.model, held_out, CPU, training.settings.precision)  # type: ignore[arg-type]
     assert -found["elbo"] == min(scores)
 
 
+def addresses(training: Training) -> list[int]:
+    """Where everything lies that a recorded step reads or changes."""
+    step = training._do
+    kept = [*step.sums, step.scale, step.done, step.first_bad, step.index, step.labels, *training.model.parameters()]
+    kept += [step.capacity] if step.capacity is not None else []
+    kept += [value for state in step.optimiser.state.values() for value in state.values()]
+    return [tensor.data_ptr() for tensor in kept]
+
+
 class Tape:
-    """Records as CUDA does, but on the CPU: what is recorded does not run, and what it runs on must stay in place."""
+    """Records as CUDA does, but on the CPU: what is recorded does not run."""
 
     def __init__(self) -> None:
         self.rehearsed = self.recorded = 0
@@ -205,11 +217,40 @@ def test_a_recorded_step_gives_the_numbers_of_a_plain_one(name: str, leave_at: i
         if leave_at:  # and so for a training that goes on from a snapshot
             state, training = training.state(), Training(fresh(name), blob_source(50), settings, CPU, recorder=tape)
             training.restore(state)
-        log += training.run(1)
+        places = None
+        for line in training.run(1):
+            log.append(line)
+            places = places or addresses(training)
+        assert addresses(training) == places, "a recording remembers addresses: nothing may move"
         runs.append((training.model.state_dict(), [step.terms for step in log]))
     assert same(runs[0][0], runs[1][0])
     assert runs[0][1] == runs[1][1]
     assert tape and tape.recorded == (2 if leave_at else 1) and tape.rehearsed == 3 * tape.recorded
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_on_cuda_never_waits_for_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On tensors that are CUDA's in name only, and have no values: whatever asks for one, or mixes in a tensor of the
+    host, raises. The backward pass is PyTorch's own and is left out."""
+    device = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.Tensor, "backward", lambda self: None)
+    settings = replace(SHORT, binarise=True, shift=1, flip=True, free_bits=0.1, kl_schedule="capacity")
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        source = SimpleNamespace(
+            images=lambda index: torch.empty(len(index), 1, 12, 12, device=device), is_resident=True,
+            labels=torch.empty(50, dtype=torch.uint8),
+        )  # fmt: skip
+        monkeypatch.setattr(
+            "vae_core.training.step.optimiser_of", lambda model, *_: torch.optim.SGD(model.parameters())
+        )
+        with device:
+            model = build(name)
+        plain = replace(settings, precision="float32")
+        step = Step(model, source, plain, device, Shard(), None)  # type: ignore[arg-type]
+        step.work()
+        assert step.sums[0].device == device
+        with pytest.raises(Exception, match="_local_scalar_dense"):
+            step.sums[0].item()  # and this test would notice
 
 
 def test_a_graph_is_refused_where_there_is_none() -> None:
@@ -242,16 +283,20 @@ def test_an_estimate_changes_nothing_and_counts_every_step() -> None:
     assert tiny.steps == 2 and tiny.seconds > 0
 
 
-def test_two_processes_walk_the_path_of_one() -> None:
-    """The same global batches, noise and free bits: the loss curve agrees to rounding."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command = [*command[:3], "--standalone", *command[3:5], "-m", "tests.curve"]
-    two = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    one = subprocess.run([sys.executable, "-m", "tests.curve"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    curves = [[json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] for run in (one, two)]
+@pytest.mark.parametrize("name", ["vae", "classifier"])
+def test_two_processes_walk_the_path_of_one(name: str) -> None:
+    """The same global batches, noise, dropout and free bits: the loss curve agrees to rounding."""
+
+    def curve(*before: str) -> list[dict[str, Any]]:
+        command = [sys.executable, *before, "-m", "tests.curve", name]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    curves = curve(), curve("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert len(curves[0]) == len(curves[1]) == 12
     for alone, together in zip(*curves, strict=True):
-        for key in ("total", "recon", "kl", "kl_per_latent"):
+        assert together.keys() == alone.keys()
+        for key in alone:
             assert together[key] == pytest.approx(alone[key], rel=1e-4), key
     assert curves[0][0]["total"] > 1.05 * curves[0][-1]["total"], "and it is a curve"
 

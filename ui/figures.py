@@ -186,7 +186,7 @@ def cloud(points: np.ndarray, labels: np.ndarray, names: Sequence[str], *, axis:
         middle = np.median(own, axis=0)
         figure.add_annotation(
             x=middle[0], y=middle[1], text=f"<b>{name}</b>", showarrow=False, borderpad=2,
-            font={"size": LABEL_SIZE + 2, "color": "#111"}, bgcolor="rgba(255,255,255,0.75)",
+            font={"size": LABEL_SIZE + 2}, bgcolor="rgba(128,128,128,0.35)",  # for light and dark paper
         )  # fmt: skip
     plain(figure, height=520, x=f"{axis} 1 (no unit)", y=f"{axis} 2 (no unit)")
     figure.update_layout(showlegend=False)

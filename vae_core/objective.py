@@ -35,6 +35,10 @@ class Context:
         noise = kind(whole, generator=self.generator, device=like.device, dtype=torch.float32)  # type: ignore[operator]
         return noise[self.rank * shape[0] : (self.rank + 1) * shape[0]]
 
+    def dropout(self, x: Tensor, share: float) -> Tensor:
+        """[B, ...] with that share of its entries at 0 and the others larger by as much (Srivastava et al. 2014)."""
+        return torch.where(self.uniform(tuple(x.shape), x) < share, 0.0, x / (1 - share)) if share else x
+
     def penalty(self, kl_per_latent: Tensor) -> Tensor:
         """What beta weighs, from the batch's mean KL of each latent [Z]: their sum, unless free bits or a capacity
         bend it. Both are bent where the mean over the whole batch says so, not the mean over one process' part."""

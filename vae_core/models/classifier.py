@@ -71,7 +71,14 @@ class Classifier(nn.Module):
 
     def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> ClassifierTerms:
         assert labels is not None, "a classifier is trained on labelled images"
-        logits = self(x).float()
+        logits = _through(self.head, _through(self.body, x, context), context).float()
         target = labels.to(logits.device).long()
         accuracy = (logits.argmax(1) == target).float().mean()
         return ClassifierTerms(total=nn.functional.cross_entropy(logits, target), accuracy=accuracy)
+
+
+def _through(layers: nn.Sequential, x: Tensor, context: Context) -> Tensor:
+    """The layers, with the noise of dropout from the context: several processes drop what one would."""
+    for layer in layers:
+        x = context.dropout(x, layer.p) if isinstance(layer, nn.Dropout) and layer.training else layer(x)
+    return x

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
+from datetime import timedelta
 from typing import NamedTuple
 
 import torch
 from torch import distributed
 
 from vae_core.errors import InvalidInput
+
+# For one that waits: the first process scores the finished model alone, and that takes its time on a small machine.
+# A process that dies is missed at once, by the others or by torchrun.
+PATIENCE = timedelta(hours=12)
 
 
 class Shard(NamedTuple):
@@ -40,15 +46,20 @@ def join(device: torch.device) -> Shard:
         return Shard()
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return Shard(distributed.get_rank(), world)
 
 
 def leave() -> None:
-    """Part with the others, all at the same moment: who goes first would pull the rug from under their feet."""
+    """Part with the others, all at the same moment: who goes first would pull the rug from under their feet.
+
+    Only for processes whose work is done. One that failed just exits, and not with 0: the others may wait for it in
+    the middle of a step, and torchrun ends them when it sees that.
+    """
     if distributed.is_initialized():
         gc.collect()  # a model's wrapper that is still around would keep threads of the group running
-        distributed.barrier()
+        with suppress(RuntimeError):  # another one was ended while this one waited; its work is done all the same
+            distributed.barrier()
         distributed.destroy_process_group()
 
 

@@ -49,9 +49,7 @@ def curve_down(
         before = now
 
 
-def glide(
-    model: nn.Module, loss: Callable[[], Tensor], steps: int, pace: float, every: int = 20
-) -> Iterator[Descent]:
+def glide(model: nn.Module, loss: Callable[[], Tensor], steps: int, pace: float, every: int = 20) -> Iterator[Descent]:
     """Follow the gradient of a loss by Adam, whose pace rises to `pace` and glides down to 0 along half a cosine.
     Yields every `every` steps and with the last."""
     optimiser = torch.optim.Adam(model.parameters(), lr=pace)

@@ -26,11 +26,11 @@ def held_out_terms(
     """
     context = Context(generator=torch.Generator(device).manual_seed(SEED))
     home = index_home(source, device)
-    labels = source.labels.to(home)
+    labels = source.labels.to(device)
     sums: dict[str, Tensor] = {}
     for index in torch.arange(len(source), device=home).split(BATCH):
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            terms = model.loss(source.images(index), labels[index].to(device), context)
+            terms = model.loss(source.images(index), labels[index.to(device)], context)
         for name, value in terms._asdict().items():
             whole = value.double() if device.type != "mps" else value  # MPS has no float64
             sums[name] = sums.get(name, 0) + whole * len(index)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vae_core.errors import InvalidInput
 from vae_core.training.distributed import Shard, any_of
 from vae_core.training.held_out import held_out_terms, score
+from vae_core.training.precision import resolved
 from vae_core.training.schedules import capacity, kl_scale, learning_rate
 from vae_core.training.settings import TrainSettings
 from vae_core.training.sources import Source, index_home
@@ -60,6 +61,7 @@ class Training:
             )
         if settings.patience and held_out is None:
             raise InvalidInput("Early stopping looks at held-out images, and there are none; set patience to 0.")
+        settings = resolved(settings, device)
         self.model, self.source, self.settings, self.device = model.to(device), source, settings, device
         self.held_out, self.shard = held_out, shard
         self.per_epoch = len(source) // settings.batch
@@ -78,9 +80,10 @@ class Training:
         if not isinstance(wanted, bool | None):
             return wanted
         possible = self.device.type == "cuda" and self.shard.world == 1 and self.source.is_resident
+        possible = possible and getattr(self.model, "is_recordable", True)
         if wanted and not possible:
             raise InvalidInput("A CUDA graph needs one CUDA device that holds all the data; leave it out.")
-        return CudaRecorder() if possible and wanted is not False else None
+        return CudaRecorder() if possible and self.settings.graph and wanted is not False else None
 
     def interrupt(self) -> None:
         """Ask the loop to yield after the step at hand. May be called from a signal handler."""
@@ -120,7 +123,8 @@ class Training:
         order = torch.Generator().manual_seed((self.settings.seed * 1_000_003 + epoch) % 2**63)
         whole = torch.randperm(len(self.source), generator=order)[: self.per_epoch * self.settings.batch]
         batches = whole.view(self.per_epoch, self.settings.batch)[done:, self.shard.rows(self.settings.batch)]
-        yield from batches.to(index_home(self.source, self.device))
+        home = index_home(self.source, self.device)
+        yield from batches.pin_memory() if self.device.type != home.type == "cpu" else batches.to(home)
 
     def _evaluates(self) -> bool:
         every = self.settings.evaluate_every or self.per_epoch
@@ -142,7 +146,7 @@ class Training:
             name: mean.tolist() if total.ndim else mean.item()
             for name, total, mean in zip(self._do.fields, self._do.sums, means, strict=True)
         }
-        if wrong := self._do.wrong():
+        if wrong := self._do.wrong(self.shard):
             raise FloatingPointError(
                 f"The loss stopped being a number at step {wrong[0]} of {self.steps}: {wrong[1]} was the first term. "
                 f"Try a smaller learning rate than {self.settings.lr:g}, or float32."
@@ -153,13 +157,21 @@ class Training:
         if self._evaluates():
             assert self.held_out is not None
             held_out = held_out_terms(self.model, self.held_out, self.device, self.settings.precision)  # type: ignore[arg-type]
-            self._judge(score(held_out))
+            self._judge(self._agreed(score(held_out)))
         self._do.clear()
         self._count = 0
         self.seconds += time.perf_counter() - clock
         speed = count * self.settings.batch / max(trained, 1e-9)
         epoch = self.step / self.per_epoch
         return Progress(self.step, self.steps, epoch, self.seconds, speed, terms, held_out, self.stopped_early)
+
+    def _agreed(self, value: float) -> float:
+        """The first process' value for all of them: machines that round differently must not part ways."""
+        if self.shard.world == 1:
+            return value
+        told = torch.tensor(value, device=self.device)
+        torch.distributed.broadcast(told, 0)
+        return told.item()
 
     def _judge(self, value: float) -> None:
         """Keep the best weights, and count how long there have been no better ones."""

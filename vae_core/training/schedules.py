@@ -9,12 +9,13 @@ from vae_core.training.settings import TrainSettings
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     """Linear from 0 over the warm-up, then constant or a half cosine to 0 (Loshchilov and Hutter 2017, without
-    restarts)."""
-    if step < settings.warmup:
-        return settings.lr * (step + 1) / settings.warmup
+    restarts). The warm-up is at most a tenth of the training: a short one would never arrive."""
+    warmup = min(settings.warmup, steps // 10)
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
     if settings.lr_schedule == "constant":
         return settings.lr
-    share = (step - settings.warmup) / max(1, steps - settings.warmup)
+    share = (step - warmup) / max(1, steps - warmup)
     return settings.lr * 0.5 * (1 + math.cos(math.pi * share))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vae_core.errors import InvalidInput
 
 CHOICES = {
-    "precision": ("float32", "bfloat16"),
+    "precision": ("auto", "float32", "bfloat16"),
     "lr_schedule": ("cosine", "constant"),
     "kl_schedule": ("constant", "warm-up", "cyclical", "fall", "capacity"),
 }
@@ -28,10 +28,10 @@ class TrainSettings:
     batch: int = 256  # images a step, over all processes
     lr: float = 2e-3
     lr_schedule: str = "cosine"  # after the warm-up: half a cosine down to zero, or constant
-    warmup: int = 200  # steps of a linear rise
+    warmup: int = 200  # steps of a linear rise, at most a tenth of all steps
     clip: float = 100.0  # largest norm of the gradient of a step; the losses are sums over pixels, so it is large
     weight_decay: float = 0.0  # decoupled (AdamW), on matrices and kernels only
-    precision: str = "bfloat16"  # of the matrix products; weights, latents and losses stay in float32
+    precision: str = "auto"  # of the matrix products, see precision.py; weights, latents, losses stay in float32
     seed: int = 0  # of the weights, the order of the data and the noise
     kl_schedule: str = "constant"  # see schedules.py
     kl_start: float = 1.0  # "fall": the KL's weight at the first step, as a multiple of the model's beta
@@ -44,6 +44,7 @@ class TrainSettings:
     flip: bool = False  # mirror half of the pictures
     patience: int = 0  # held-out evaluations without a better one after which training stops; 0: it never does
     evaluate_every: int = 0  # steps; 0: once an epoch
+    graph: bool = True  # on CUDA, record a step once as a graph and play it again; no number depends on it
 
     def __post_init__(self) -> None:
         def refuse(what: str, allowed: str) -> None:

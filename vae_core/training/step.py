@@ -65,13 +65,12 @@ class Step:
     ) -> None:  # fmt: skip
         rows = shard.rows(settings.batch)
         self.model, self.source, self.settings, self.device, self.recorder = model, source, settings, device, recorder
-        home = index_home(source, device)
-        self.labels = source.labels.to(home)
+        self.labels = source.labels.to(device)
         self.loss: nn.Module = _Loss(model)
         if shard.world > 1:
             self.loss = nn.parallel.DistributedDataParallel(self.loss)
         self.optimiser = optimiser_of(model, settings, device)
-        self.index = torch.zeros(rows.stop - rows.start, dtype=torch.long, device=home)
+        self.index = torch.zeros(rows.stop - rows.start, dtype=torch.long, device=index_home(source, device))
         # What a schedule moves lies in tensors, for a recording plays the same launches with whatever they hold.
         self.scale = torch.ones((), device=device)
         self.capacity = torch.zeros((), device=device) if settings.kl_schedule == "capacity" else None
@@ -84,7 +83,10 @@ class Step:
 
     def __call__(self, index: Tensor, rate: float, scale: float, capacity: float | None) -> None:
         """Do one step on the images of this process, by their index [B] in the source."""
-        self.index.copy_(index, non_blocking=True)
+        if self.source.is_resident:
+            self.index.copy_(index)
+        else:  # from the host's own, page-locked order: a buffer might be filled again before it was copied
+            self.index = index
         self.scale.fill_(scale)
         if self.capacity is not None:
             assert capacity is not None
@@ -108,7 +110,7 @@ class Step:
         )  # fmt: skip
         mixed = settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed, cache_enabled=self.recorder is None):
-            terms = self.loss(x, self.labels[self.index].to(self.device), context)
+            terms = self.loss(x, self.labels[self.index.to(self.device, non_blocking=True)], context)
         self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
@@ -134,8 +136,11 @@ class Step:
         for total in self.sums:
             total.zero_()
 
-    def wrong(self) -> tuple[int, str] | None:
-        """The first step whose loss was not finite, and the term that was to blame; waits for the device."""
+    def wrong(self, shard: Shard) -> tuple[int, str] | None:
+        """The first step whose loss was not finite in any process, and the term that was to blame; waits for the
+        device."""
+        if shard.world > 1:
+            torch.distributed.all_reduce(self.first_bad, torch.distributed.ReduceOp.MIN)
         steps = self.first_bad.tolist()
         if not steps or min(steps) == NEVER:
             return None
@@ -151,7 +156,7 @@ class Step:
         done, sums, bad = self.done.clone(), [total.clone() for total in self.sums], self.first_bad.clone()
         for _ in range(REHEARSALS):
             self.recorder.rehearse(self.work)
-        self.model.load_state_dict(model)  # in place: a recording remembers addresses
+        self.model.load_state_dict(model)  # in place: they stay the optimiser's
         if optimiser["state"]:
             self.optimiser.load_state_dict(optimiser)
         else:
