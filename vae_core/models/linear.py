@@ -79,6 +79,15 @@ class LinearAutoencoder(Autoencoder):
         spread = covariance.trace() - 2 * (coded * decode.T).sum() + ((decode.T @ decode) * (coded @ encode.T)).sum()
         return spread + (mean - decode @ (encode @ mean + shift) - offset).square().sum()
 
+    def about(self, mean: Tensor) -> LinearAutoencoder:
+        """The same model for images [P] from which a mean [P] was taken before the training: it takes the mean away
+        itself, and adds it again. (A mean far from zero makes the loss a narrow valley, so training goes without.)"""
+        other = copy.deepcopy(self).requires_grad_(False)
+        encode, shift, _, offset = other.matrices
+        shift -= encode @ mean.to(shift)
+        offset += mean.to(offset)
+        return other
+
     def turned(self, angle: float) -> LinearAutoencoder:
         """The same maps in other coordinates, in float32: latents 1 and 2 turned by an angle in radians, and the basis
         of the decoder with them. Nothing that it reconstructs changes."""

@@ -1,0 +1,51 @@
+"""Rows of small pictures, each with its name beside it: the same pictures as several methods make them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+from torch import Tensor
+
+from vae_core.latent.pictures import enlarge, png, to_bytes
+
+TIMES = 4  # how much a picture is enlarged in the file, so that no browser blurs it much
+
+
+class Row(NamedTuple):
+    """One row: its name, what is to be said of it, the colour that it has elsewhere, and pictures [B, C, H, W]."""
+
+    name: str
+    words: str
+    pictures: Tensor
+    colour: str | None = None
+
+
+def picture_rows(rows: Sequence[Row]) -> None:
+    """Show the rows under one another; on a phone the names stand above the pictures."""
+    columns = max(len(row.pictures) for row in rows)
+    st.html("".join(_row(row, columns) for row in rows))
+
+
+def _row(row: Row, columns: int) -> str:
+    swatch = (
+        '<span style="display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:7px;'
+        f'background:{row.colour}"></span>'
+    )
+    pictures = "".join(
+        f'<img src="{_address(picture)}" alt="" style="width:100%;image-rendering:pixelated">'
+        for picture in to_bytes(row.pictures)
+    )
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:2px 16px;align-items:center;margin-bottom:10px">'
+        '<div style="flex:0 0 10.8rem;min-width:min-content;line-height:1.3;font-variant-numeric:tabular-nums">'
+        f'<b>{swatch if row.colour else ""}{row.name}</b><br><span style="opacity:.85">{row.words}</span></div>'
+        f'<div role="img" aria-label="{row.name}: {len(row.pictures)} pictures" style="flex:1 1 300px;display:grid;'
+        f'grid-template-columns:repeat({columns},minmax(0,1fr));gap:4px">{pictures}</div></div>'
+    )
+
+
+def _address(picture: Tensor) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png(enlarge(picture, TIMES))).decode('ascii')}"
