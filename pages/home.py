@@ -15,11 +15,18 @@ SIDE = 18  # pictures along one side of the decoded plane
 
 # Chapter of the lecture, its question, the page that answers it.
 CHAPTERS = (
+    ("2 to 5", "What can be learned without labels?", "structure"),
+    ("6.6", "What does a deep autoencoder keep that PCA loses?", "reduction"),
+    ("6.6", "Can a network see the digit under the noise?", "denoising"),
+    ("6.1, 6.4", "How few bits does a digit need?", "compression"),
+    ("6.5", "An autoencoder copies well. Can it also draw?", "generation"),
     ("6.3", "Where does an encoder put each picture, and what lies between?", "latent_map"),
-    ("6.5", "Does a random code decode to anything?", "sampling_grid"),
+    ("7.4", "What does the whole plane decode to?", "sampling_grid"),
     ("7.3", "What does a path from one picture to another pass through?", "interpolation"),
     ("7.6, 7.8", "Why is a variational latent space continuous and complete?", "continuity_completeness"),
     ("7.10", "What does each latent mean, and what does beta change?", "traversals"),
+    ("7.6, 7.8", "How does a latent space come to be?", "train"),
+    ("7.10, 7.11", "What changed when the settings changed?", "runs"),
 )
 
 go_through_the_router()
