@@ -16,6 +16,8 @@ PAGES = {
     "Autoencoders": [
         st.Page("pages/structure.py", title="Structure without labels"),
         st.Page("pages/reduction.py", title="Dimensionality reduction"),
+        st.Page("pages/denoising.py", title="Denoising"),
+        st.Page("pages/compression.py", title="Compression"),
         st.Page("pages/generation.py", title="Generation"),
     ],
     "Latent spaces": [

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.trainings import facts
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, read_model
-from vae_core.folders import PROJECT
+from vae_core.folders import HALF_WRITTEN, PROJECT
 from vae_core.recipes import RECIPES, Recipe
 from vae_core.runs import Run
 from vae_core.runs.worker import read_snapshot
@@ -36,7 +36,7 @@ CLOCKS = ("seconds", "images_per_second")  # what a line tells of the clock
 
 def half_written(folder: Path) -> list[str]:
     """Files under a temporary name."""
-    return [path.name for path in folder.rglob(".*")]
+    return [path.name for path in folder.rglob(f".*{HALF_WRITTEN}")]
 
 
 def live(run: Run, seconds: float, until_half_written: bool) -> tuple[float, str] | None:

@@ -5,7 +5,7 @@
 By turns in one process: the worker of the Train page with a run folder of its own, and the engine alone with the
 same data, model and settings. Data and models are loaded outside the clock on both sides; so is what the worker
 does once at the end, writing the model and scoring it with every metric, which has a line of its own. Short
-trainings are the worst case: a run keeps 9 to 101 frames, so a long one keeps fewer an epoch.
+trainings are the worst case: no run keeps more than 101 frames, so a long one keeps fewer an epoch.
 """
 
 from __future__ import annotations

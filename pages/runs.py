@@ -12,11 +12,14 @@ from ui import controls, frame
 from ui.cards import ModelCard, damaged_models, found_runs, model_cards
 from ui.figures import PLOT
 from ui.figures_runs import run_curves
-from ui.run_table import SCORES, STYLES, curve_of, legend_of, newest, table_of, title_of
+from ui.run_events import held_out_of
+from ui.run_table import SCORES, STYLES, curve_of, legend_of, table_of, title_of
+from ui.text import plain
+from ui.training_standing import start_what_may_start
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.models import MODELS
-from vae_core.runs import Run, damaged_runs, dispatch, runs
+from vae_core.runs import Run, damaged_runs, runs
 from vae_core.runs.folder import CONFIG, EVENTS, MODEL, Status
 from vae_core.runs.remove import delete_run
 from vae_core.runs.transfer import unzip_model, zip_model
@@ -28,6 +31,7 @@ EVERY = 3.0  # seconds between two looks while something trains
 CHOSEN = "chosen runs"  # key of the picker
 ARROW = ":material/arrow_forward:"
 MINUS_ELBO = "\N{MINUS SIGN}ELBO"
+MINUS_ELBO_HELP = "Held out, nats per image, at beta 1: the newest, or the best where early stopping keeps that."
 
 # ---------------------------------------------------------------- one over the other
 
@@ -120,7 +124,10 @@ def cautions(chosen: list[Run]) -> None:
             "count different things, so compare the shapes of the curves, not their heights."
         )
     if any(recipe.training.patience for recipe in recipes):
-        st.caption("Early stopping: the held-out score chose the moment, so it is a little too good.")
+        st.caption(
+            "Early stopping: the weights of the best evaluation are kept, and the table tells its scores, not the last "
+            "ones; the held-out images chose it, so they are a little too good."
+        )
 
 
 # ---------------------------------------------------------------- all of them
@@ -137,7 +144,7 @@ def drawable(found: list[Run]) -> list[str]:
 
 def overview(was_busy: bool, drawn: list[str]) -> None:
     """Every run and where it stands."""
-    dispatch()  # whoever looks starts what may start
+    start_what_may_start()
     found = [(run, run.status()) for run in runs()]
     if was_busy != any(is_busy(status) for _, status in found) or drawn != drawable([run for run, _ in found]):
         st.rerun()  # what polls begins or ends, or there is another run to choose
@@ -148,12 +155,12 @@ def overview(was_busy: bool, drawn: list[str]) -> None:
         return
     st.subheader("All runs", anchor=False)
     share = st.column_config.ProgressColumn("done", format="%d %%", min_value=0, max_value=100)
-    nats = st.column_config.NumberColumn(MINUS_ELBO, format="%.1f", help="Held out, nats per image, at beta 1.")
+    nats = st.column_config.NumberColumn(MINUS_ELBO, format="%.1f", help=MINUS_ELBO_HELP)
     st.dataframe(rows, hide_index=True, column_config={"done": share, MINUS_ELBO: nats}, placeholder="", key="all runs")
 
 
 def row_of(run: Run, status: Status) -> dict[str, Any]:
-    recipe, last = run.config.recipe, newest(run)
+    recipe, scores = run.config.recipe, held_out_of(run)
     share = 100 * status.step // status.steps if status.steps else 0
     return {
         "run": run.name,
@@ -163,7 +170,7 @@ def row_of(run: Run, status: Status) -> dict[str, Any]:
         "model": MODELS[recipe.model].title,
         "latents": recipe.settings.get("latent"),
         "beta": recipe.settings.get("beta"),
-        MINUS_ELBO: -last["elbo"] if "elbo" in last else None,
+        MINUS_ELBO: -scores["elbo"] if "elbo" in scores else None,
         "begun (UTC)": run.config.created[:16].replace("T", " "),
     }
 
@@ -187,7 +194,7 @@ def complaints() -> None:
     for complaint in damaged_models():
         st.warning(complaint)
     for name, complaint in damaged_runs().items():
-        st.warning(f"{name} is no run that can be read. {complaint}")
+        st.warning(plain(f"{name} is no run that can be read. {complaint}"))
 
 
 def one_run(names: list[str]) -> None:
@@ -230,7 +237,7 @@ def upload() -> None:
         name = st.text_input("Keep it under the name", start, key=f"name of {file.file_id}").strip()
         st.button("Keep it", type="primary", key="keep", on_click=keep_model, args=(file.getvalue(), name))
     if refused := st.session_state.pop("not kept", None):
-        st.error(refused)
+        st.error(plain(refused))
     if told := st.session_state.pop("kept", None):
         st.success(told)
 

@@ -6,10 +6,12 @@ import streamlit as st
 
 from ui import controls, frame
 from ui.cache import held_out
-from ui.live_plane import Film, live_plane
+from ui.live_plane import LiveFilm, live_plane
 from ui.own_data import offer
-from ui.training_form import choices, lasting, time_needed
-from ui.training_watch import LIVE, curves, film, standing
+from ui.training_form import choices
+from ui.training_standing import standing
+from ui.training_time import lasting, scoring_seconds, time_needed
+from ui.training_watch import LIVE, curves, film
 from ui.visitor import visitor
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
@@ -46,7 +48,7 @@ def watch_another() -> None:
 @frame.part
 def nothing_yet() -> None:
     """The empty plane, before the very first run; a part, so that a run's plane will come to the very same place."""
-    empty = Film(
+    empty = LiveFilm(
         film="none",
         title="",
         packs=[],
@@ -60,13 +62,13 @@ def nothing_yet() -> None:
         samples="Samples from the prior",
         note="Circles: the prior, 1 and 2 sigma.",
         running=False,
-        notice="Press Start: 2,000 held-out images will appear here, and move as the model learns.",
+        notice="Press Start: held-out images will appear here, and move as the model learns.",
     )
     with st.container():
         live_plane(empty, key=LIVE)
         st.caption(
-            "Nothing is being trained yet. The plane will show 2,000 held-out images, none of which the model was "
-            "trained on."
+            "Nothing is being trained yet. The plane will show up to 2,000 held-out images, none of which the model "
+            "was trained on."
         )
 
 
@@ -76,7 +78,7 @@ def form(me: str) -> None:
     chosen = st.container(gap="xsmall")
     place = st.container(height=32, border=False)
     started = st.button("Start", type="primary", key="start", width="stretch")
-    told = st.container()
+    told = st.empty()
     more, own = st.expander("More settings"), st.expander("Your own images")
     with own:
         if (added := offer()) is not None:
@@ -85,18 +87,29 @@ def form(me: str) -> None:
     try:
         with chosen:
             recipe, device = choices(more)
-        told.caption(
-            f"To be trained on {dataset(recipe.data).title}, and looked at with its {len(held_out(recipe.data)):,} "
-            "held-out images."
-        )
+        told.caption(on_what(recipe))
         with place, st.spinner("Measuring its speed", show_time=True):
             needed = time_needed(recipe, device, any(run.status().is_alive for run in runs()))
     except InvalidInput as error:
         st.error(str(error))
         return
     place.markdown(f"About **{lasting(needed.seconds)}** here, {needed.steps:,} steps")
+    told.caption(on_what(recipe) + how_reckoned(recipe, needed.tried))
     if started:
         start(recipe, device, me)
+
+
+def on_what(recipe: Recipe) -> str:
+    data, count = dataset(recipe.data), len(held_out(recipe.data))
+    return f"To be trained on {data.title}, and looked at with its {count:,} held-out images."
+
+
+def how_reckoned(recipe: Recipe, tried: int) -> str:
+    """What comes on top of the time above; and where it was measured with less than is asked for."""
+    scoring = scoring_seconds(recipe)
+    took = f", which took {lasting(scoring)} the last time" if scoring is not None else ", not counted above"
+    part = f" A batch was too slow to be tried whole: its time is reckoned from one of {tried:,} images."
+    return f" Then come its scores{took}." + (part if tried < recipe.training.batch else "")
 
 
 def start(recipe: Recipe, device: str, me: str) -> None:
@@ -108,7 +121,7 @@ def start(recipe: Recipe, device: str, me: str) -> None:
 
 frame.opening(
     "How does a latent space come to be?",
-    "Start a training, and watch 2,000 images that it never sees find their places. Then move the slider back.",
+    "Start a training, and watch images that it never sees find their places. Then move the slider back.",
 )
 me = visitor()
 left, right = st.columns([2.4, 1], gap="medium")

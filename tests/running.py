@@ -20,7 +20,7 @@ from vae_core.data import own
 from vae_core.folders import PROJECT
 from vae_core.recipes import Recipe
 from vae_core.runs import Run
-from vae_core.training import TrainSettings
+from vae_core.training import Progress, TrainSettings
 
 IMAGE = (1, 12, 12)
 TRAINING = TrainSettings(epochs=8, batch=32, warmup=0, precision="float32")  # 24 steps
@@ -29,9 +29,9 @@ ENDLESS = replace(VAE, training=replace(TRAINING, epochs=100_000, evaluate_every
 PATIENCE = 120.0  # seconds until a test gives up on a process
 
 
-def add_blobs() -> None:
-    """The data own-blobs, in whatever folder LATENT_DATA names."""
-    (train, train_labels), (test, test_labels) = blobs(96, IMAGE), blobs(30, IMAGE)
+def add_blobs(count: int = 96) -> None:
+    """The data own-blobs, so many to train on, in whatever folder LATENT_DATA names."""
+    (train, train_labels), (test, test_labels) = blobs(count, IMAGE), blobs(30, IMAGE)
     arrays = {
         "train_images": train, "train_labels": train_labels, "test_images": test.flip(0), "test_labels": test_labels,
     }  # fmt: skip
@@ -40,10 +40,22 @@ def add_blobs() -> None:
     own.add_npz("blobs", file.getvalue())
 
 
-def command(*arguments: str | Path, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def new(folder: Path, recipe: Recipe = VAE, device: str = "cpu", **changes: Any) -> Run:
+    """A run, with other settings of its training."""
+    return Run.create(folder, replace(recipe, training=replace(recipe.training, **changes)), device)
+
+
+def asks_at(step: int, ask: Callable[[], object]) -> Callable[[Progress], None]:
+    """What to watch a worker with, to do something at one step."""
+    return lambda progress: ask() if progress.step == step else None  # type: ignore[func-returns-value]
+
+
+def command(
+    *arguments: str | Path, launcher: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "vae_core")
+) -> subprocess.Popen[str]:
     """`python -m vae_core ...` as a process of its own, or as those that a launcher starts."""
     return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "vae_core", *map(str, arguments)], cwd=PROJECT, text=True,
+        [sys.executable, *launcher, *program, *map(str, arguments)], cwd=PROJECT, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

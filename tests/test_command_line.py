@@ -175,6 +175,18 @@ def test_runs_are_listed_with_how_far_they_are(tiny: Path, capsys: pytest.Captur
     assert captured.err.startswith("broken: ") and "damaged" in captured.err
 
 
+def test_after_early_stopping_the_scores_are_those_of_the_model(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ("epochs=200", "lr=0.05", "lr_schedule=constant", "patience=3", "precision=float32")
+    changes = [part for setting in settings for part in ("--set", setting)]
+    assert run("train", "tiny-vae", *changes, "--device", "cpu", "--out", tiny / "runs" / "patient") == 0
+    measured = [event["held_out"]["elbo"] for event in Run.find("patient").events() if "held_out" in event]
+    assert f"{max(measured):.2f}" != f"{measured[-1]:.2f}"
+    capsys.readouterr()
+    assert run("runs") == 0
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert f"{max(measured):.2f}" in row and f"{measured[-1]:.2f}" not in row
+
+
 # Scores and packs
 
 
@@ -200,6 +212,17 @@ def test_evaluate_writes_only_when_asked(tiny: Path) -> None:
     scores.unlink()
     assert run("evaluate", out) == 0 and not scores.exists()
     assert run("evaluate", out, "--write") == 0 and scores.read_bytes() == written
+
+
+def test_evaluate_finds_a_run_by_name(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Run.create_named("waits", TINY["tiny-ae"])
+    assert run("train", "tiny-vae", "--device", "cpu") == 0
+    capsys.readouterr()
+    assert run("evaluate", "tiny-vae", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((tiny / "runs/tiny-vae" / MODEL / METRICS).read_text())
+    assert run("export", "tiny-vae", "--out", tiny / "decoder.bin") == 0
+    assert run("evaluate", "waits") == 2
+    assert "waits is stopped; it has no model yet" in capsys.readouterr().err
 
 
 def test_evaluate_finds_a_bundled_model_by_name(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,19 +22,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vae_core.objective": (),
     "vae_core.corruption": ("vae_core.errors",),
     "vae_core.filters": ("vae_core.errors",),
-    "vae_core.data": ("vae_core.data", "vae_core.errors", "vae_core.folders"),
+    "vae_core.strict_json": ("vae_core.errors",),
+    "vae_core.data": ("vae_core.data", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),
     "vae_core.models": (
         "vae_core.models", "vae_core.losses", "vae_core.objective", "vae_core.corruption", "vae_core.errors",
     ),
     "vae_core.training": ("vae_core.training", "vae_core.objective", "vae_core.errors"),
     "vae_core.metrics": ("vae_core.metrics", "vae_core.latent", "vae_core.losses", "vae_core.errors"),
     "vae_core.latent": ("vae_core.latent", "vae_core.errors", "vae_core.folders"),
-    "vae_core.checkpoints": ("vae_core.models", "vae_core.errors", "vae_core.folders"),
+    "vae_core.checkpoints": ("vae_core.models", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),
     "vae_core.recipes": ("vae_core.checkpoints", "vae_core.models", "vae_core.training", "vae_core.errors"),
     "vae_core.runs": (
         "vae_core.runs", "vae_core.recipes", "vae_core.checkpoints", "vae_core.metrics", "vae_core.training",
         "vae_core.latent", "vae_core.models", "vae_core.data", "vae_core.objective", "vae_core.errors",
-        "vae_core.folders",
+        "vae_core.folders", "vae_core.strict_json",
     ),
     "vae_core.__main__": ("vae_core",),
     "ui": ("ui", "vae_core"),
@@ -134,7 +135,7 @@ def test_every_requirement_has_both_bounds(file: str) -> None:
 
 def test_these_tests_see_what_they_look_for() -> None:
     assert len(FILES) > 40 and {"app", "pages", "ui", "vae_core"} <= OURS
-    assert {"vae_core.models", "vae_core.errors", "torch", "json"} <= imports("vae_core.checkpoints")
+    assert {"vae_core.models", "vae_core.errors", "torch", "platform"} <= imports("vae_core.checkpoints")
     assert libraries("vae_core.latent.projections") >= {"umap-learn", "scikit-learn", "numpy"}
 
 

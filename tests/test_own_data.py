@@ -318,7 +318,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut images": (lambda cache: os.truncate(cache / "pets.npz", 500), "is 500 bytes; it was written with"),
     "no JSON": (lambda cache: (cache / "pets.json").write_text("{"), "as JSON"),
     "no UTF-8": (lambda cache: (cache / "pets.json").write_bytes(b"\xff"), "as JSON"),
-    "a list": (lambda cache: (cache / "pets.json").write_text("[]"), "object with just"),
+    "a list": (lambda cache: (cache / "pets.json").write_text("[]"), "must hold an object"),
     "nested too deep": (lambda cache: (cache / "pets.json").write_text("[" * 10**5), "as JSON"),
     "a long file": (lambda cache: (cache / "pets.json").write_text(" " * 2**20 + "{}"), "stay below"),
     "another key": (changed(more=1), "object with just"),
@@ -337,7 +337,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a decimal count": (changed(train=2.5), "train cannot be used"),
     "no stamp": (changed(stamp="zz"), "stamp cannot be used"),
     "a grey of 1": (changed(grey=1), "grey cannot be used"),
-    "a folder": (lambda cache: ((cache / "pets.json").unlink(), (cache / "pets.json").mkdir()), "as JSON"),
+    "a folder": (lambda cache: ((cache / "pets.json").unlink(), (cache / "pets.json").mkdir()), "cannot be read"),
 }
 
 

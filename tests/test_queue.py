@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,11 +17,13 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.own_images import npz
 from tests.running import ENDLESS, VAE, add_blobs, wait_for
+from vae_core.data import own
 from vae_core.errors import InvalidInput
 from vae_core.runs import Run, dispatch, enqueue, runs, submit
 from vae_core.runs.folder import HEARTBEAT, LOCK, LOG, STOP
-from vae_core.runs.queue import MOST_RUNS, most_runs
+from vae_core.runs.queue import MOST_RUNS, most_runs, worker_threads
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +111,18 @@ def test_the_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert dispatch(1) == [] and states()["b"] == ("queued", 1)
 
 
+@pytest.mark.parametrize(("most", "threads"), [("0", 8), ("1", 8), ("2", 4), ("3", 2), ("99", 1)])
+def test_workers_share_all_cores_but_one(monkeypatch: pytest.MonkeyPatch, most: str, threads: int) -> None:
+    monkeypatch.setenv(MOST_RUNS, most)
+    assert worker_threads() == 1, "as OMP_NUM_THREADS says"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(9)), raising=False)
+    assert worker_threads() == threads
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert worker_threads() == 1
+
+
 @pytest.mark.parametrize("value", ["-1", "two", "1.5", "", "99999"])
 def test_a_limit_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(MOST_RUNS, value)
@@ -131,6 +147,62 @@ def test_a_worker_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp
     run = submit(VAE, "demo")
     wait_for(lambda: run.status().state == "failed")
     assert "exit status 3" in run.status().message and "no such luck" in (run.folder / LOG).read_text()
+
+
+def test_a_run_whose_worker_cannot_be_made_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory for another process, no room for its log: one sentence, and the run keeps its place."""
+    monkeypatch.setenv(MOST_RUNS, "0")
+    first, second = submit(VAE, "first"), submit(VAE, "second")
+    monkeypatch.setenv(MOST_RUNS, "1")
+    with monkeypatch.context() as short:
+
+        def refuse(*arguments: Any, **named: Any) -> None:
+            raise OSError(12, "Cannot allocate memory")
+
+        short.setattr(subprocess, "Popen", refuse)
+        with pytest.raises(InvalidInput, match="Cannot allocate memory"):
+            dispatch()
+    assert states() == {"first": ("queued", 1), "second": ("queued", 2)} and not attendants()
+    assert dispatch() == [first]
+    wait_for(lambda: second.is_finished)
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MOST_RUNS, "0")
+    run = submit(VAE, "first")
+    run.write_state("stopped")
+
+    def full(*arguments: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as short, pytest.raises(InvalidInput, match="No space left"):
+        short.setattr("vae_core.folders.tempfile.mkstemp", full)
+        enqueue(run)
+    assert run.status().state == "stopped"
+
+
+def test_a_run_that_was_deleted_does_not_come_back(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
+    monkeypatch.setenv(MOST_RUNS, "0")
+    run = submit(VAE, "first")
+    run.write_state("stopped")
+    shutil.rmtree(run.folder)
+    with pytest.raises(InvalidInput, match="no run in"):
+        enqueue(run)
+    run.request_stop()
+    assert not run.folder.exists()
+
+
+def test_a_run_does_not_go_on_with_other_images(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
+    monkeypatch.setenv(MOST_RUNS, "0")
+    run = submit(VAE, "first")
+    run.write_state("stopped")
+    own.remove("blobs")
+    with pytest.raises(InvalidInput, match="no data 'own-blobs'"):
+        submit(VAE, "second")
+    own.add_npz("blobs", npz())
+    with pytest.raises(InvalidInput, match="other images"):
+        enqueue(run)
+    assert run.status().state == "stopped" and [found.name for found in runs()] == ["first"]
 
 
 def test_a_training_that_fails_is_told_and_the_next_one_starts() -> None:

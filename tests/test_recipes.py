@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, bundled, read_bundled
+from vae_core.corruption import KINDS
 from vae_core.data import DATASETS
 from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_CHECKPOINTS
@@ -89,6 +90,12 @@ def test_the_bank_of_the_page_on_reduction_differs_in_the_latent_size_alone() ->
     }
 
 
+def test_the_denoising_autoencoder_is_trained_on_every_kind_of_noise() -> None:
+    [recipe] = BANKS["denoising"]
+    assert (recipe.name, recipe.model, recipe.data) == ("mnist-denoising-ae", "denoising", "mnist")
+    assert recipe.config.kinds == KINDS and recipe.config.highest < 1, "so that there are levels beyond"
+
+
 def test_no_other_page_offers_a_bank() -> None:
     from ui.cards import model_cards
 
@@ -119,7 +126,8 @@ def test_a_bundled_model_is_what_its_recipe_says(name: str) -> None:
     }
     assert told.keys() >= {"epochs", "batch", "lr", "warmup", "clip", "precision", "seed", "kl_start"}
     wanted = {key: value for key, value in asdict(recipe.training).items() if key in told}
-    assert told == wanted
+    assert recipe.training.precision == "auto" and told["precision"] in ("float32", "bfloat16")
+    assert told == wanted | {"precision": told["precision"]}
     images = {"mnist": 60_000, "fashion_mnist": 60_000, "sprites": 727_280}[recipe.data]
     assert checkpoint.training["steps"] == recipe.training.epochs * (images // recipe.training.batch)
     assert checkpoint.training["seconds"] > 0 and checkpoint.training["device"]

@@ -24,7 +24,8 @@ from vae_core.errors import InvalidInput
 from vae_core.latent.pictures import png
 from vae_core.models import VAE
 
-EXPLORERS = [name for name in NAMED if name not in ("home", "train", "runs")]
+BANKED = ("reduction", "compression", "denoising")  # lessons on models of their own, which no run joins
+EXPLORERS = [name for name in NAMED if name not in ("home", "train", "runs", *BANKED)]
 LONG = "a-very-long-name.of-a-run_" + "x" * 34
 
 
@@ -138,6 +139,19 @@ def other_shape(folder: Path) -> None:
     change(folder, dataset="sprites")
 
 
+def other_images(folder: Path) -> None:
+    change(folder, training={"data_stamp": "0123456789abcdef"})
+
+
+def a_picture_for_data(folder: Path) -> None:
+    change(folder, dataset="![x](http://y.org)")
+
+
+def endless_training(folder: Path) -> None:
+    text = (folder / CONFIG).read_text("utf-8")
+    (folder / CONFIG).write_text(text.replace('"steps": 10', '"kl_start": 1e999'), "utf-8")
+
+
 def odd_training(folder: Path) -> None:
     change(folder, training={"kl_start": "abc"})
 
@@ -149,8 +163,12 @@ def change(folder: Path, **values: Any) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "named"),
-    [(damage_json, "JSON"), (other_data, "own-gone"), (other_shape, "images of shape"), (odd_training, "kl_start")],
-)
+    [
+        (damage_json, "JSON"), (other_data, "own-gone"), (other_shape, "images of shape"), (odd_training, r"kl\_start"),
+        (other_images, "other images than those"), (endless_training, "1e999"),
+        (a_picture_for_data, r"!\[x\](http\://y.org)"),
+    ],
+)  # fmt: skip
 def test_a_damaged_run_is_named_and_takes_no_other_along(runs: Path, damage: Any, named: str) -> None:
     damage(write_run(runs, "broken"))
     write_run(runs, "good")

@@ -1,8 +1,9 @@
-"""The folder of a run: what it says, what it refuses, and what it shows."""
+"""The folder of a run: what it says and what it refuses."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -13,17 +14,13 @@ import pytest
 import torch
 from filelock import FileLock
 
-from tests.conftest import blob_source, files_in
-from tests.running import IMAGE, VAE
+from tests.conftest import files_in
+from tests.running import VAE
 from vae_core.errors import InvalidInput
-from vae_core.latent.pictures import to_bytes
-from vae_core.models import MODELS
-from vae_core.recipes import Recipe
-from vae_core.runs import Run, damaged_runs, frame_steps, runs
+from vae_core.runs import Run, damaged_runs, runs
 from vae_core.runs.config import CONFIG, write_json
 from vae_core.runs.folder import EVENTS, HEARTBEAT, LOCK, STATE, STOP
-from vae_core.runs.pictures import DRAWS, POINTS, Pictures, choose_sample
-from vae_core.training import TrainSettings
+from vae_core.training import resolved
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +123,7 @@ def spoil(content: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("colour", "red", "holds no run"),
         ("owner", 5, "owner is 5"),
         ("versions", [], "versions is"),
+        ("data_stamp", 5, "data_stamp is 5"),
         ("recipe", "vae", "recipe is 'vae'"),
         ("recipe/data", 1, "data is 1"),
         ("recipe/model", "gan", "unknown model 'gan'"),
@@ -141,6 +139,22 @@ def test_a_config_that_is_wrong_is_named(run: Run, path: str, value: Any, named:
     with pytest.raises(InvalidInput, match=named):
         Run.open(run.folder)
     assert runs() == [] and named.split(":")[0] in damaged_runs()["demo"]
+
+
+def test_a_run_of_the_first_version_is_read(run: Run) -> None:
+    """Its config does not tell the stamp of its data; nor does that of a run whose data were not there."""
+    assert run.config.data_stamp is None
+    content = json.loads((run.folder / CONFIG).read_text())
+    del content["data_stamp"]
+    (run.folder / CONFIG).write_text(json.dumps(content))
+    assert Run.open(run.folder) == run
+
+
+def test_a_run_says_in_which_precision_it_is_trained(own_folder: Path) -> None:
+    recipe = replace(VAE, training=replace(VAE.training, precision="auto"))
+    config = Run.create(own_folder / "demo", recipe, "cpu").config
+    assert config.recipe.training.precision in ("float32", "bfloat16")
+    assert config.recipe.training == resolved(recipe.training, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xff", b"[1]", b" " * 2**21], ids=range(5))
@@ -190,6 +204,32 @@ def test_a_worker_that_loads_its_libraries_counts_as_running(run: Run) -> None:
     assert run.status().state == "killed"
 
 
+def test_whoever_looks_at_a_run_makes_nothing(run: Run) -> None:
+    run.write_state("running")
+    before = files_in(run.folder)
+    assert run.status().state == "killed" and files_in(run.folder) == before
+    shutil.rmtree(run.folder)  # somebody deleted it
+    assert run.status().state == "stopped" and not run.is_held() and not run.folder.exists()
+
+
+def test_another_users_run_is_known_by_its_signs_of_life(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock may not be asked: for that one must be allowed to write."""
+    run.write_state("running")
+    log(run, 4)
+    (run.folder / LOCK).touch()
+
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise PermissionError(13, "Permission denied", "lock")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    beat(run, ago=5.0)
+    assert run.status().state == "running" and run.is_held()
+    beat(run, ago=31.0)
+    assert run.status().state == "killed" and not run.is_held()
+    with pytest.raises(InvalidInput, match="Permission denied"):
+        run.request_stop()
+
+
 @pytest.mark.parametrize("state", ["stopped", "failed", "finished"])
 def test_what_is_over_stays_so(run: Run, lock: FileLock, state: str) -> None:
     run.write_state(state, "as told")
@@ -236,8 +276,9 @@ def test_the_newest_line_is_found_without_reading_all(run: Run) -> None:
 
 
 def test_the_newest_held_out_terms(run: Run) -> None:
+    facts = {"steps": 3, "seconds": 1.0}
     lines: list[dict[str, Any]] = [{"step": 1, "held_out": {"elbo": -3}}, {"step": 2, "held_out": {"elbo": -2}}]
-    (run.folder / EVENTS).write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"step": 3}]))
+    (run.folder / EVENTS).write_text("".join(json.dumps(facts | line) + "\n" for line in [*lines, {"step": 3}]))
     assert run.held_out() == {"elbo": -2}
 
 
@@ -260,66 +301,3 @@ def test_pictures_that_are_not_there_are_one_sentence(run: Run) -> None:
     run.frame_file(7).write_bytes(b"half a fi")
     with pytest.raises(InvalidInput, match="is damaged"):
         run.frame(7)
-
-
-# What it shows
-
-
-@pytest.mark.parametrize(
-    ("steps", "expected"),
-    [
-        (8, [0, 1, 2, 3, 4, 6, 7, 8]),
-        (24, [0, 1, 2, 3, 4, 6, 8, 11, 14, 17, 20, 24]),  # 24 (n / 12)^2, rounded, each once
-        (800, [round(800 * (n / 16) ** 2) for n in range(17)]),
-    ],
-)
-def test_frames_are_close_together_at_first(steps: int, expected: list[int]) -> None:
-    assert frame_steps(steps) == expected
-
-
-def test_there_are_never_too_many_frames() -> None:
-    for steps in (1, 79, 14_040, 10**6):
-        at = frame_steps(steps)
-        assert (at[0], at[-1]) == (0, steps) and at == sorted(set(at)) and len(at) <= 101
-
-
-def test_the_sample_shows_every_class_first_and_no_image_twice() -> None:
-    source = blob_source(POINTS + 500)
-    sample = choose_sample(source, torch.device("cpu"))
-    assert len(sample.index) == len(set(sample.index.tolist())) == POINTS
-    assert set(sample.labels[:3].tolist()) == {0, 1, 2}
-    assert torch.equal(sample.labels, source.labels[sample.index])
-    assert torch.equal(sample.images, source.pixels[sample.index[:8]])
-    assert torch.equal(sample.index, choose_sample(source, torch.device("cpu")).index)
-    assert len(choose_sample(blob_source(5), torch.device("cpu")).images) == 5
-
-
-@pytest.mark.parametrize("kind", ["vae", "autoencoder"])
-def test_a_frame_is_what_the_model_makes_of_the_sample(own_folder: Path, kind: str) -> None:
-    exact = TrainSettings(precision="float32")
-    recipe = Recipe("small", "own-blobs", kind, {"image": IMAGE, "hidden": (16,)}, exact)
-    run = Run.create(own_folder / kind, recipe)
-    model, source = MODELS[kind](recipe.config).eval(), blob_source(60)
-    before = torch.get_rng_state()
-    pictures = Pictures(run, model, source, torch.device("cpu"))
-    pictures.write(12)
-    assert torch.equal(torch.get_rng_state(), before), "the training's random numbers are not touched"
-    frame, sample = run.frame(12), run.sample()
-    assert run.frames() == [12] and frame.step == 12
-    images = source.images(sample.index)
-    with torch.no_grad():
-        codes = model.encode(images).mean
-        assert torch.equal(frame.latents, codes.half())
-        assert torch.equal(frame.recon, to_bytes(model.decode(codes[:8])))
-    assert torch.equal(sample.images, to_bytes(images[:8]))
-    assert frame.samples.shape == (DRAWS, *IMAGE) and frame.samples.dtype == torch.uint8
-    places = pictures._places(codes)
-    spread = places.std(dim=0) / (1.0 if kind == "vae" else codes.std(dim=0))
-    assert ((spread > 0.5) & (spread < 1.5)).all(), "from the prior, or as wide as the codes where there is none"
-
-
-def test_one_held_out_image_is_enough(own_folder: Path) -> None:
-    recipe = Recipe("small", "own-blobs", "autoencoder", {"image": IMAGE, "hidden": (16,)})
-    run = Run.create(own_folder / "one", recipe)
-    Pictures(run, MODELS["autoencoder"](recipe.config).eval(), blob_source(1), torch.device("cpu")).write(0)
-    assert run.frame(0).latents.shape == (1, 2)

@@ -7,7 +7,7 @@ import json
 import re
 import time
 import zipfile
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from tests.conftest import files_in
 from tests.test_explorer import PIXELS
 from tests.test_models import build
 from tests.test_pages import opened
-from ui.run_table import NOTHING, came_out, curve_of, it_took, set_differently, table_of
+from ui.run_table import HIDDEN, NOTHING, WORDS, came_out, curve_of, it_took, set_differently, table_of
 from vae_core.checkpoints import CONFIG, WEIGHTS, read_model, round_weights, write_model
+from vae_core.models import MODELS
 from vae_core.recipes import RECIPES
 from vae_core.runs import Run
 from vae_core.runs.folder import EVENTS, HEARTBEAT, LOCK, STATE
 from vae_core.runs.transfer import zip_model
+from vae_core.training import TrainSettings
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,7 @@ def test_only_what_differs_is_told_and_a_setting_that_one_lacks(folder: Path) ->
     assert sorted(set_differently([one, two])) == sorted(rows)
     other = dict(set_differently([one, make(folder, "three", "mnist-2d-ae")]))
     assert other["model"] == ["VAE", "autoencoder"] and other["beta"] == ["1", NOTHING]
+    assert other["kl_schedule"] == ["constant", NOTHING]
     assert set_differently([one, make(folder, "four")]) == []
     assert dict(set_differently([one]))["data"] == ["MNIST"]
 
@@ -93,6 +96,31 @@ def test_what_came_out_is_the_last_evaluation(folder: Path) -> None:
     assert told["reconstruction"] == ["135.00", "125.00", NOTHING]
     assert told["KL to the prior"] == ["6.00", NOTHING, NOTHING]
     assert told["epochs"] == ["12", "12", NOTHING] and told["seconds"] == ["24.0", "24.0", NOTHING]
+
+
+def test_where_early_stopping_chose_an_evaluation_its_scores_are_told(folder: Path) -> None:
+    """The last ones are those of weights that were thrown away."""
+    run = make(folder, "one", patience=3)
+    lines = [json.loads(line) for line in (run.folder / EVENTS).read_text().splitlines()]
+    for epoch in (1, 2, 9):  # each was the best when it was measured
+        lines[2 * epoch - 1]["best"] = True
+    (run.folder / EVENTS).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    score = 136 + 60 / 9
+    assert dict(came_out([run]))["reconstruction"] == [f"{score - 6:.2f}"]
+    assert curve_of(run, "negative ELBO", "epoch")[0][-1] == 12, "the curve goes on to the end"
+    page = opened("runs")
+    assert list(page.dataframe[0].value["\N{MINUS SIGN}ELBO"]) == [pytest.approx(score)]
+    assert "the table tells its scores" in " ".join(caption.value for caption in page.caption)
+
+
+def test_settings_are_told_in_words_beside_their_keys(folder: Path) -> None:
+    one, two = make(folder, "one"), make(folder, "two", kl_schedule="warm-up")
+    assert ">beta&#x27;s schedule<br><code" in table_of([one, two]) and ">kl_schedule</code>" in table_of([one, two])
+    told = {
+        field.name for kind in (TrainSettings, *(model.Config for model in MODELS.values())) for field in fields(kind)
+    }
+    plain = {"beta", "network", "epochs", "seed", "precision", "activation", "likelihood", "dropout"}
+    assert told - set(HIDDEN) == set(WORDS) | plain, "every setting has words that people use"
 
 
 def test_names_cannot_smuggle_anything_into_the_table(folder: Path) -> None:

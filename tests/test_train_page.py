@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from tests.running import add_blobs
 from tests.test_pages import NONSENSE, opened
-from ui import frame, training_form, training_watch
+from ui import frame, training_form, training_standing, training_time, training_watch
 from ui.figures import loss_curve, settled_range, thinned
-from ui.training_form import channels_for, lasting, name_of
+from ui.run_events import events_of
+from ui.training_form import channels_for, name_of
+from ui.training_time import lasting, scoring_seconds
+from vae_core.checkpoints import CONFIG, WEIGHTS
+from vae_core.data import own
+from vae_core.errors import InvalidInput
 from vae_core.latent.browser import read_header
 from vae_core.recipes import RECIPES, Recipe
 from vae_core.runs import Run, Status, runs, work
-from vae_core.runs.folder import EVENTS
-from vae_core.training import Estimate, TrainSettings, estimate
+from vae_core.runs.folder import EVENTS, SNAPSHOT
+from vae_core.training import Estimate, TrainSettings, estimate, resolved
 
 TINY = Recipe(
     "tiny", "mnist", "vae", {"latent": 3, "hidden": (16,)}, TrainSettings(epochs=1, batch=8192, precision="float32")
@@ -32,9 +41,10 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A runs folder of each test's own, no trial, and no worker that outlives a test."""
     monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("LATENT_MOST_RUNS", "0")
-    monkeypatch.setattr(training_form, "estimate", lambda *given, **named: Estimate(0.01, 100, 30.0, 25_600.0))
+    monkeypatch.setattr(training_time, "estimate", lambda *given, **named: Estimate(0.01, 100, 30.0, 25_600.0, 256))
     monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # AppTest forgets a click where a page restarts
-    training_form._trial.clear()
+    training_time._trial.clear()
+    training_time._scoring_seconds.clear()
     return tmp_path / "runs"
 
 
@@ -64,7 +74,7 @@ def test_choices_become_the_run_that_waits_in_the_queue() -> None:
     assert (run.name, recipe.data, recipe.model) == ("mnist-5d-vae-beta2.5", "mnist", "vae")
     assert (recipe.config.latent, recipe.config.beta) == (5, 2.5)
     expected = TrainSettings(epochs=3, batch=512, seed=7, kl_schedule="warm-up")
-    assert recipe.training == expected
+    assert recipe.training == resolved(expected, torch.device("cpu"))
     assert run.status().state == "queued"
     assert "**Waiting:** number 1 in the queue" in text(page)
     press(page, "Stop")
@@ -123,7 +133,7 @@ def test_numbers_out_of_range_are_refused_with_what_is_allowed(key: str, value: 
 
 
 def test_a_batch_larger_than_the_data_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_form, "estimate", estimate)
+    monkeypatch.setattr(training_time, "estimate", estimate)
     page = opened("train", batch="65000")
     assert any("larger than the data" in error.value for error in page.error)
     press(page, "Start")
@@ -158,7 +168,7 @@ def test_a_finished_run_can_be_replayed_and_explored(finished: Path, own_runs: P
 
 @pytest.mark.parametrize(
     ("state", "told", "does"),
-    [("stopped", "**Stopped.**", "Resume"), ("failed", "**Failed.** Too hot. Start another", None)],
+    [("stopped", "**Stopped.**", "Resume"), ("failed", "**Failed.** Too hot. Resume goes on from", "Resume")],
 )
 def test_every_state_has_a_sentence_and_one_thing_to_do(
     finished: Path, own_runs: Path, state: str, told: str, does: str | None
@@ -197,9 +207,137 @@ def test_a_killed_run_is_told_from_a_slow_one(finished: Path, own_runs: Path) ->
     run = put(finished, own_runs)
     run.write_state("running")
     assert "**Killed:**" in text(opened("train", run=run.name))
-    assert "**Slow:**" in training_watch.sentence(Status("slow", 5, 10))
-    assert "held-out score" in training_watch.sentence(Status("finished", 5, 10, 3.0))
-    assert training_watch.sentence(Status("running", 10, 10)).startswith("**Scoring**")
+    assert "**Slow:**" in training_standing.in_words(Status("slow", 5, 10))
+    assert "held-out score" in training_standing.in_words(Status("finished", 5, 10, 3.0))
+    assert training_standing.in_words(Status("running", 10, 10)).startswith("**Scoring**")
+    early = Status("running", 5, 10, 3.0, 3.0, "Trained; now its scores: continuity.")
+    assert training_standing.in_words(early).endswith("Trained; now its scores: continuity.")
+    assert training_standing.in_words(Status("running", 5, 10, 3.0, 3.0)).startswith("**Training.**")
+
+
+def test_a_failed_run_without_a_snapshot_cannot_be_resumed(finished: Path, own_runs: Path) -> None:
+    run = put(finished, own_runs)
+    run.write_state("failed", "Too hot.")
+    (run.folder / SNAPSHOT).unlink()
+    page = opened("train", run=run.name)
+    assert "**Failed.** Too hot. Start another with other settings." in text(page)
+    assert not any(button.label == "Resume" for button in page.button)
+
+
+def test_what_scoring_adds_is_known_from_the_last_time(finished: Path, own_runs: Path) -> None:
+    assert scoring_seconds(TINY) is None
+    run = put(finished, own_runs)
+    weights = run.model_folder / WEIGHTS
+    ended = run.told()["time"]
+    os.utime(weights, (ended - 42, ended - 42))
+    training_time._scoring_seconds.clear()
+    assert scoring_seconds(TINY) == pytest.approx(42, abs=0.01)
+    assert scoring_seconds(replace(TINY, data="fashion_mnist")) is None
+    assert "Then come its scores, which took 42 s the last time." in text(opened("train"))
+    os.utime(weights, (ended + 1, ended + 1))  # it was copied here: nobody can tell
+    training_time._scoring_seconds.clear()
+    assert scoring_seconds(TINY) is None
+    assert "Then come its scores, not counted above." in text(opened("train"))
+
+
+def test_the_time_left_counts_the_scoring_where_it_is_known(finished: Path, own_runs: Path) -> None:
+    run = put(finished, own_runs)
+    first = Run.create(own_runs / "second", run.config.recipe)
+    status = Status("running", 4, 7, 3.0, 100.0)
+    shown: list[tuple[float, str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_standing.st, "progress", lambda share, told: shown.append((share, told)))
+        for known, now in ((None, status), (42.0, status), (42.0, status._replace(message="Trained; now its scores."))):
+            patch.setattr(training_standing, "scoring_seconds", lambda recipe, known=known: known)
+            training_standing.show_progress(first, now)
+    assert shown == [
+        (4 / 7, "Epoch 0.6 of 1, 2 min left, then its scores"),
+        (4 / 7, "Epoch 0.6 of 1, 2 min left"),
+        (1.0, "Epoch 0.6 of 1: trained; scores take some 42 s here"),
+    ]
+
+
+def test_data_that_were_exchanged_are_measured_and_opened_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
+    seen: list[tuple[int, ...]] = []
+
+    def look(model: Any, source: Any, *given: Any) -> Estimate:
+        seen.append((len(source), *source.shape))
+        return Estimate(0.01, 100, 30.0, 25_600.0, 96)
+
+    monkeypatch.setattr(training_time, "estimate", look)
+    add_blobs()
+    link = {"data": "blobs (own data)", "latent": "3"}
+    page = opened("train", **link)
+    assert not page.exception and not page.error and not page.warning
+    assert page.number_input(key="batch").value == 96, "fewer images than a batch usually has"
+    own.remove("blobs")
+    file = io.BytesIO()
+    np.savez(file, train_images=np.arange(40 * 256, dtype=np.uint32).astype(np.uint8).reshape(40, 16, 16))
+    own.add_npz("blobs", file.getvalue())
+    page = opened("train", **link)
+    assert not page.exception and not page.error and not page.warning
+    assert page.number_input(key="batch").value == 36
+    assert seen == [(96, 1, 12, 12), (36, 1, 16, 16)]
+
+
+def test_a_small_dataset_starts_with_a_batch_that_it_can_fill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Chosen after another whose batch would be too large, and with the real trial."""
+    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(training_time, "estimate", estimate)
+    add_blobs()
+    page = opened("train", batch="512")
+    assert page.number_input(key="batch").value == 512
+    page.selectbox(key="data").set_value("blobs (own data)").run()
+    assert not page.exception and not page.error
+    assert page.number_input(key="batch").value == 96
+    assert "steps" in text(page) and "its 30 held-out images" in text(page)
+    press(page, "Start")
+    assert [run.config.recipe.training.batch for run in runs()] == [96]
+
+
+def test_a_run_whose_data_were_exchanged_is_not_shown_with_them(
+    finished: Path, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = put(finished, own_runs)
+    config = json.loads((run.folder / CONFIG).read_text())
+    (run.folder / CONFIG).write_text(json.dumps(config | {"data_stamp": "0123456789abcdef"}))
+    page = opened("train", run=run.name)
+    assert not page.exception
+    assert any("are other images" in told.value for told in page.error)
+
+
+def test_precision_is_left_to_the_device_unless_chosen() -> None:
+    page = opened("train")
+    assert page.selectbox(key="precision").options == ["auto", "float32", "bfloat16"]
+    assert page.selectbox(key="precision").value == "auto"
+    page = opened("train", precision="float32")
+    press(page, "Start")
+    assert runs()[0].config.recipe.training.precision == "float32"
+
+
+def test_the_strongest_latents_of_an_autoencoder_are_those_with_the_most_variance(own_runs: Path) -> None:
+    own_runs.mkdir()
+    settings = {"latent": 3, "hidden": (16,)}
+    run = Run.create(own_runs / "ae", replace(TINY, model="autoencoder", settings=settings))
+    assert work(run).state == "finished"
+    variance = run.frame(run.frames()[-1]).latents.float().var(0)
+    page = opened("train", run="ae")
+    assert not page.exception and not page.error
+    assert list(page.session_state["strongest"].values()) == [tuple(variance.topk(2).indices.tolist())]
+
+
+def test_early_stopping_names_the_score_that_it_looks_at() -> None:
+    for model, score in (("VAE", "ELBO"), ("autoencoder", "reconstruction")):
+        labels = [field.label for field in opened("train", model=model).number_input]
+        assert any(f"a better held-out {score};" in label for label in labels)
+
+
+def test_a_trial_of_less_than_a_batch_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_time, "estimate", lambda *given: Estimate(9.0, 100, 900.0, 200.0, 512))
+    assert "reckoned from one of 512 images" in text(opened("train", batch="4096"))
+    training_time._trial.clear()
+    assert "reckoned" not in text(opened("train", batch="512"))
 
 
 def test_only_the_last_pack_grows(finished: Path, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +353,7 @@ def test_only_the_last_pack_grows(finished: Path, own_runs: Path, monkeypatch: p
 
 def test_the_strongest_latents_span_the_plane(finished: Path, own_runs: Path) -> None:
     run = put(finished, own_runs)
-    per_latent = training_watch.events_of(run)[-1]["held_out"]["kl_per_latent"]
+    per_latent = events_of(run)[-1]["held_out"]["kl_per_latent"]
     expected = torch.tensor(per_latent).topk(2).indices.tolist()
     page = opened("train", run=run.name)
     assert list(page.session_state["strongest"].values()) == [tuple(expected)]
@@ -251,3 +389,15 @@ def test_the_axis_of_a_curve_fits_what_comes_after_the_first_fall() -> None:
     assert len(x) == 400 and np.allclose(y, 2 * x)
     figure = loss_curve(([1, 2], [5, 4]), ([2], [4.5]), "#123456", y="nats", epochs=2)
     assert [trace.name for trace in figure.data] == ["training", "held out"]
+
+
+def test_a_trial_that_fails_is_told_and_gives_the_device_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any) -> Estimate:
+        raise InvalidInput("The device ran out of memory.")
+
+    returned: list[str] = []
+    monkeypatch.setattr(training_time, "estimate", fail)
+    monkeypatch.setattr(training_time, "give_back", lambda device: returned.append(device.type))
+    page = opened("train", device="cpu")
+    assert [told.value for told in page.error] == ["The device ran out of memory."] and not page.exception
+    assert returned == ["cpu"]

@@ -24,6 +24,7 @@ from vae_core.training import Training, TrainSettings, estimate, pick_device, tr
 from vae_core.training.device import DEVICES, available
 from vae_core.training.distributed import Shard
 from vae_core.training.held_out import held_out_terms
+from vae_core.training.memory import give_back
 from vae_core.training.settings import CHOICES
 from vae_core.training.step import Step
 
@@ -280,7 +281,56 @@ def test_an_estimate_changes_nothing_and_counts_every_step() -> None:
     assert found.seconds >= found.steps * found.seconds_per_step > 0
     assert found.images_per_second == pytest.approx(16 / found.seconds_per_step)
     tiny = estimate(model, source, TrainSettings(epochs=1, batch=25), CPU)  # over before the trial has begun
-    assert tiny.steps == 2 and tiny.seconds > 0
+    assert tiny.steps == 2 and tiny.seconds > 0 and tiny.tried == 25
+
+
+@pytest.mark.parametrize(("batch", "per_image"), [(64, 0.01), (64, 5.0), (4096, 1e-6), (4096, 1e-3), (4096, 0.01)])
+def test_a_trial_ends_in_time_however_slow_a_step_is(
+    batch: int, per_image: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that the model itself moves on, so that the time is exact."""
+    clock = SimpleNamespace(time=0.0, steps=0, perf_counter=lambda: clock.time)
+    monkeypatch.setattr("vae_core.training.trial.time", clock)
+    model = fresh("autoencoder")
+    plain = type(model).loss
+
+    def slow(self: Any, x: Tensor, *given: Any) -> Any:
+        clock.time += per_image * len(x)
+        clock.steps += self.training
+        return plain(self, x, *given)
+
+    monkeypatch.setattr(type(model), "loss", slow)
+    found = estimate(model, blob_source(5000), TrainSettings(epochs=3, batch=batch, precision="float32"), CPU)
+    assert found.seconds_per_step == pytest.approx(batch * per_image, rel=1e-3), "scaled to the whole batch"
+    assert clock.steps >= 1 and clock.time <= max(2.0, 2 * 64 * per_image), "a second or two, or two small steps"
+    assert (found.tried < batch) == (batch * per_image > 0.5 and batch > 64)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_trial_without_enough_memory_suggests_a_smaller_batch(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> Any:
+        raise error
+
+    model = fresh()
+    monkeypatch.setattr(type(model), "loss", fail)
+    with pytest.raises(InvalidInput, match=r"out of memory with a batch of 16; choose a smaller batch"):
+        estimate(model, blob_source(50), SHORT, CPU)
+    error = RuntimeError("shapes do not fit")  # ours, and not to be hidden
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        estimate(model, blob_source(50), SHORT, CPU)
+
+
+def test_only_of_cuda_is_unused_memory_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    give_back(CPU)
+    assert emptied == []
+    give_back(torch.device("cuda"))
+    assert emptied == [True]
 
 
 @pytest.mark.parametrize("name", ["vae", "classifier"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -151,6 +153,13 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "an unknown key": (with_config(run="rm -rf"), "unknown key"),
     "an unknown model": (with_config(model="os.system"), "unknown model"),
     "a foreign training": (with_config(training={"kl_start": "1e3"}), "kl_start"),
+    "a number too large": (lambda files: zipped({**files, METRICS: b'{"recon": 1e999}'}), "1e999 is too large"),
+    "a whole number too large": (with_config(training={"kl_start": 10**400}), "kl_start"),
+    "a stamp that is none": (with_config(training={"data_stamp": 5}), "data_stamp"),
+    "a picture for data": (with_config(dataset="![x](http://y.org/z.png)"), "no name of ours"),
+    "a picture for a name": (with_config(name="![x](http://y.org/z.png)"), "no name of ours"),
+    "packed by LZMA": (lambda files: zipped(files, zipfile.ZIP_LZMA), "another way than deflated"),
+    "packed by bzip2": (lambda files: zipped(files, zipfile.ZIP_BZIP2), "another way than deflated"),
 }  # fmt: skip
 
 
@@ -163,6 +172,23 @@ def test_a_hostile_zip_is_refused_in_a_sentence_and_leaves_nothing(model: Path, 
     assert named in str(refused.value) and str(runs) not in str(refused.value)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
     assert list(runs.iterdir()) == []
+
+
+def test_files_that_are_stored_unpacked_are_read(model: Path) -> None:
+    folder = unzip_model(zipped(files_in(model), zipfile.ZIP_STORED), "stored")
+    assert files_in(folder) == files_in(model)
+
+
+def test_what_a_killed_process_left_behind_is_swept_away(model: Path, runs: Path) -> None:
+    for name in (".deleted-old", ".upload-old", ".upload-new", "mine"):
+        (runs / name / "inner").mkdir(parents=True)
+        if name != ".upload-new":  # which somebody may be unpacking into
+            os.utime(runs / name, (time.time() - 7200,) * 2)
+    delete_run("mine")
+    assert {path.name for path in runs.iterdir() if path.is_dir()} == {".upload-new"}
+    os.utime(runs / ".upload-new", (time.time() - 7200,) * 2)
+    unzip_model(zip_model(model), "another")
+    assert {path.name for path in runs.iterdir() if path.is_dir()} == {"another"}
 
 
 def test_weights_that_are_not_finite_are_refused(model: Path, runs: Path) -> None:

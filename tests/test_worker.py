@@ -1,13 +1,11 @@
-"""The worker's life: start, stop, kill, resume, lock; and one sentence for whatever goes wrong."""
+"""The worker's life: start, stop, kill, resume, lock."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +13,27 @@ from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock
 
-from tests.running import ENDLESS, IMAGE, PATIENCE, TRAINING, VAE, add_blobs, command, wait_for, without_time, worker
+from tests.running import (
+    ENDLESS,
+    IMAGE,
+    PATIENCE,
+    TRAINING,
+    VAE,
+    add_blobs,
+    asks_at,
+    command,
+    new,
+    wait_for,
+    without_time,
+    worker,
+)
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, Checkpoint, read_model, round_weights
 from vae_core.data import dataset
 from vae_core.data.binarise import Binarised
 from vae_core.errors import InvalidInput
+from vae_core.folders import HALF_WRITTEN
 from vae_core.models import MODELS
-from vae_core.models.vae import VAE as VAEModel
 from vae_core.recipes import Recipe
 from vae_core.runs import Run, Status, frame_steps, trained, work
 from vae_core.runs import worker as worker_module
@@ -31,7 +41,7 @@ from vae_core.runs.folder import HEARTBEAT, LOCK, SNAPSHOT, STOP
 from vae_core.runs.scores import evaluate, held_out_source
 from vae_core.runs.worker import read_snapshot
 from vae_core.training import Progress, train
-from vae_core.training.device import DEVICES, available
+from vae_core.training.state import part
 
 CPU = torch.device("cpu")
 
@@ -51,10 +61,6 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "SNAPSHOT_SHARE", 0)
 
 
-def new(folder: Path, recipe: Recipe = VAE, device: str = "cpu", **changes: Any) -> Run:
-    return Run.create(folder, replace(recipe, training=replace(recipe.training, **changes)), device)
-
-
 def weights(run: Run) -> bytes:
     return (run.model_folder / WEIGHTS).read_bytes()
 
@@ -69,10 +75,6 @@ def same_end(run: Run, other: Run) -> None:
     assert without_time(run.events()) == without_time(other.events())
     assert run.frames() == other.frames()
     assert all(run.frame_file(step).read_bytes() == other.frame_file(step).read_bytes() for step in run.frames())
-
-
-def asks_at(step: int, ask: Callable[[], object]) -> Callable[[Progress], None]:
-    return lambda progress: ask() if progress.step == step else None  # type: ignore[func-returns-value]
 
 
 # What it writes
@@ -156,6 +158,16 @@ def test_it_tells_that_only_the_scores_are_missing(own_folder: Path, monkeypatch
     assert [(status.state, status.step) for status in told] == [("running", 24)] and "continuity" in told[0].message
 
 
+def test_a_folder_with_another_run_is_no_stored_model(own_folder: Path) -> None:
+    open_precision = replace(VAE, training=replace(TRAINING, precision="auto"))
+    trained(open_precision, own_folder / "demo", "cpu")
+    assert trained(open_precision, own_folder / "demo").name == "blob-vae"
+    others = replace(VAE, settings=VAE.settings | {"beta": 3.0}), replace(VAE, training=replace(TRAINING, seed=1))
+    for other in others:
+        with pytest.raises(InvalidInput, match="another recipe"):
+            trained(other, own_folder / "demo", "cpu")
+
+
 # Stopped, killed, and gone on with
 
 
@@ -177,7 +189,7 @@ def test_what_came_after_the_last_snapshot_comes_once(own_folder: Path, often: N
     kept: dict[str, bytes] = {}
     work(parted, progress=asks_at(9, lambda: kept.update(at=(parted.folder / SNAPSHOT).read_bytes())))
     (parted.folder / SNAPSHOT).write_bytes(kept["at"])  # of step 8, while the lines and frames go on to 24
-    stray = parted.folder / f".{SNAPSHOT}.half"
+    stray = parted.folder / f".{SNAPSHOT}.k3v_x0a1{HALF_WRITTEN}"
     stray.touch()
     parted.write_state("running")
     assert parted.status().state == "killed"
@@ -192,15 +204,46 @@ def test_a_run_stopped_when_all_but_its_scores_was_done(own_folder: Path) -> Non
     whole, parted = new(own_folder / "whole", **settings), new(own_folder / "parted", **settings)
     assert work(whole).state == "finished"
     last = whole.status().step
-    assert (
-        last < 600
-        and max(event["held_out"]["elbo"] for event in whole.events() if "held_out" in event)
-        > (whole.events()[-1]["held_out"]["elbo"])
-    )
+    measured = [event for event in whole.events() if "held_out" in event]
+    best = max(measured, key=lambda event: event["held_out"]["elbo"])
+    assert last < 600 and measured.index(best) == len(measured) - 4
+    assert [event for event in measured if event.get("best")][-1] == best and measured[0]["best"]
+    assert whole.held_out() == best["held_out"], "those of the weights that were kept"
+    kept, sample = read_snapshot(whole), whole.sample()
+    assert kept is not None
+    model = MODELS["vae"](VAE.config)
+    model.load_state_dict(part(kept.tensors, "best"))
+    codes = model.eval().encode(dataset("own-blobs").load("test").images(sample.index)).mean  # type: ignore[operator]
+    assert torch.allclose(whole.frame(last).latents, codes.half(), atol=1e-3), "the last frame shows them, too"
     status = work(parted, progress=asks_at(last, lambda: os.kill(os.getpid(), signal.SIGTERM)))
     assert (status.state, status.step) == ("stopped", last)
     assert work(parted).state == "finished"
     same_end(parted, whole)
+
+
+def test_it_goes_on_with_as_many_threads_as_it_began(own_folder: Path) -> None:
+    run = new(own_folder / "demo")
+    work(run, progress=asks_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    seen: set[int] = set()
+    torch.set_num_threads(2)
+    try:
+        work(run, progress=lambda line: seen.add(torch.get_num_threads()))
+        assert seen == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_only_what_was_left_half_written_is_tidied_away(own_folder: Path) -> None:
+    run = new(own_folder / "demo")
+    mine = [run.folder / ".gitignore", run.folder / ".notes" / "one", run.folder / f".folder{HALF_WRITTEN}" / "two"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    half = run.model_folder / f".{WEIGHTS}.k3v_x0a1{HALF_WRITTEN}"
+    half.parent.mkdir()
+    half.touch()
+    assert work(run).state == "finished"
+    assert all(path.exists() for path in mine) and not half.exists()
 
 
 def test_a_killed_worker_loses_nothing(own_folder: Path) -> None:
@@ -243,133 +286,6 @@ def test_a_worker_that_is_asked_to_stop_saves_and_says_how_to_go_on(own_folder: 
     saved = read_snapshot(run)
     assert status.state == "stopped" and saved is not None and saved.facts["step"] == status.step > 0
     assert not (run.folder / STOP).exists() and not run.is_held()
-
-
-def test_two_processes_under_torchrun_make_the_run_of_one(own_folder: Path) -> None:
-    settings = ("--set", "precision=float32", "--set", "hidden=[16]", "--set", "batch=32", "--set", "epochs=2")
-    arguments = ("train", "mnist-2d-vae-beta1", "--data", "own-blobs", *settings, "--device", "cpu")
-    alone = command(*arguments, "--out", own_folder / "alone")
-    out, problems = alone.communicate(timeout=PATIENCE)
-    assert alone.returncode == 0, out + problems
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    together = command(*arguments, "--out", own_folder / "two", launcher=launcher)
-    out, problems = together.communicate(timeout=PATIENCE)
-    assert together.returncode == 0, out + problems
-    one, two = Run.find("alone"), Run.find("two")
-    assert two.status().state == "finished" and out.count("written to") == 1
-    assert two.frames() == one.frames() and (two.model_folder / METRICS).exists()
-    assert [event["step"] for event in two.events()] == [event["step"] for event in one.events()]
-    for mine, other in zip(two.events(), one.events(), strict=True):
-        assert mine["total"] == pytest.approx(other["total"], rel=1e-4)
-
-
-# What can go wrong
-
-
-def never_enough(*arguments: Any) -> None:
-    torch.empty(2**60)  # whose refusal is the CPU allocator's own
-
-
-def no_room(*arguments: Any) -> None:
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-
-
-@pytest.mark.parametrize("trouble", [never_enough, no_room])
-def test_out_of_memory_suggests_a_smaller_batch(
-    own_folder: Path, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None]
-) -> None:
-    monkeypatch.setattr(VAEModel, "loss", trouble)
-    status = work(run := new(own_folder / "demo"))
-    assert status.state == "failed" and "batch of 32; choose a smaller batch" in status.message
-    assert run.status() == status
-
-
-def test_a_training_that_diverges_keeps_its_last_good_snapshot(
-    own_folder: Path, monkeypatch: pytest.MonkeyPatch, often: None
-) -> None:
-    honest, calls = VAEModel.loss, []
-
-    def loss(self: VAEModel, *arguments: Any) -> Any:
-        terms = honest(self, *arguments)
-        calls.append(1)
-        return terms._replace(recon=terms.recon * float("nan")) if len(calls) == 20 else terms
-
-    monkeypatch.setattr(VAEModel, "loss", loss)
-    run = new(own_folder / "demo", evaluate_every=1000)
-    assert work(run, progress=asks_at(9, lambda: os.kill(os.getpid(), signal.SIGTERM))).state == "stopped"
-    status = work(run)
-    assert status.state == "failed" and "step 20" in status.message and "recon" in status.message
-    saved = read_snapshot(run)
-    assert saved is not None and saved.facts["step"] == 19
-    assert all(tensor.isfinite().all() for name, tensor in saved.tensors.items() if name.startswith("model"))
-
-
-@pytest.mark.parametrize("room", [1000, 0], ids=["room for the state", "no room at all"])
-def test_a_full_disk_keeps_what_was_saved(own_folder: Path, room: int) -> None:
-    run = new(own_folder / "demo")
-    work(run, progress=asks_at(9, lambda: os.kill(os.getpid(), signal.SIGTERM)))
-    before = (run.folder / SNAPSHOT).read_bytes()
-    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:  # a file may not grow beyond: an error of the system like that of a full disk
-        fill = asks_at(12, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, allowed[1])))
-        status = work(run, progress=fill)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
-    assert status.state == "failed" and "File too large" in status.message and "make room" in status.message
-    assert run.status().state == ("failed" if room else "killed")
-    assert (run.folder / SNAPSHOT).read_bytes() == before
-    assert work(run).state == "finished"
-
-
-def test_a_folder_that_cannot_be_written(own_folder: Path) -> None:
-    run = new(own_folder / "demo")
-    (run.folder / LOCK).mkdir()
-    with pytest.raises(InvalidInput, match="cannot be written"):
-        work(run)
-
-
-MISSING = next(name for name in DEVICES if name not in ("auto", *available()))
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"batch": 97}, "batch of 97 is larger than the data"),
-        ({"device": MISSING}, f"no {MISSING} device"),
-        ({"recipe": replace(VAE, data="own-others")}, "own-others"),
-        ({"recipe": replace(VAE, settings={"image": (1, 16, 16), "hidden": (16,)})}, "has (1, 12, 12)"),
-    ],
-)
-def test_what_cannot_be_trained_is_one_sentence(own_folder: Path, changes: dict[str, Any], named: str) -> None:
-    run = new(own_folder / "demo", **changes)
-    status = work(run)
-    assert status.state == "failed" and named in status.message and "mistake of ours" not in status.message
-    assert run.status() == status
-
-
-def test_a_snapshot_that_is_damaged(own_folder: Path) -> None:
-    run = new(own_folder / "demo")
-    (run.folder / SNAPSHOT).write_bytes(b"half of it")
-    assert "is damaged" in work(run).message
-    (run.folder / SNAPSHOT).unlink()
-    assert work(run).state == "finished"
-
-
-def test_a_mistake_of_ours_is_raised_and_told(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(VAEModel, "loss", lambda *_: 1 / 0)
-    run = new(own_folder / "demo")
-    with pytest.raises(ZeroDivisionError):
-        work(run)
-    assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
-
-
-def test_a_reader_is_no_worker(own_folder: Path) -> None:
-    """Somebody who looks at the run holds its lock for an instant; a worker waits that long."""
-    run = new(own_folder / "demo")
-    reader = FileLock(run.folder / LOCK, thread_local=False)
-    reader.acquire()
-    threading.Timer(0.2, reader.release).start()
-    assert work(run).state == "finished"
 
 
 # TensorBoard

@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 import torch
 
+from ui.text import plain
 from vae_core.checkpoints import CONFIG, METRICS, WEIGHTS, Description, bundled, read_description
-from vae_core.data import dataset
+from vae_core.data import dataset, unchanged
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.latent.traversals import order_by_kl
@@ -172,7 +173,7 @@ def _read_run(folder: str, weights: str, scores: str) -> FoundRun:
             return FoundRun(None, (0, 0, 0), None)
         card, complaint = card_of(told, f"{RUN}{run}@{weights}", Path(folder), run)
     except InvalidInput as error:
-        return FoundRun(None, (0, 0, 0), f"The run {run} cannot be used: {error}")
+        return FoundRun(None, (0, 0, 0), f"The run {run} cannot be used: {plain(str(error))}")
     return FoundRun(card, told.settings.image, complaint)
 
 
@@ -204,14 +205,15 @@ def found_runs() -> dict[Path, FoundRun]:
 
 
 def fitting(found: FoundRun) -> FoundRun:
-    """The same, under a name that also tells of its data; refused where these are not here (any more) or have
-    another shape by now."""
+    """The same, under a name that also tells of its data; refused where these are not here (any more), or are not
+    those that it was trained on: others by the same name, or of another shape."""
     if found.card is None:
         return found
     try:
-        data = dataset(found.card.dataset)
+        data = unchanged(found.card.dataset, found.card.training.get("data_stamp"))
     except InvalidInput as error:
-        return FoundRun(None, found.image, f"The run {found.card.run} cannot be shown without its data. {error}")
+        told = f"The run {found.card.run} cannot be shown without its data. {plain(str(error))}"
+        return FoundRun(None, found.image, told)
     if tuple(data.shape) != tuple(found.image):
         return FoundRun(
             None,

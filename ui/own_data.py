@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import PurePosixPath
 import streamlit as st
 from streamlit.typing import UploadedFile
 
+from ui.text import plain
 from vae_core.data import damaged_datasets, own
 from vae_core.data.own import Added, add_images, add_npz, remove
 from vae_core.errors import InvalidInput
@@ -23,7 +23,6 @@ SHOWN_CLASSES = 12
 PATIENCE = 1.0  # seconds for which a run of the page waits for the images itself
 TICK = 0.4  # seconds between two looks at how far it is
 DROPPED = "The files came without their folders, as dropped ones do, so they are one class."
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>$~#|:])")
 JOB, ADDED, REMOVED, PROBLEM, ROUND = (
     "own data job", "own data added", "own data removed", "own data problem", "own data round",
 )  # fmt: skip
@@ -232,8 +231,3 @@ def _remove(name: str) -> None:
         return
     st.session_state[REMOVED] = name
     st.session_state[ROUND] += 1
-
-
-def plain(text: str) -> str:
-    """Text in which no character means anything to Markdown: file names are shown as they are."""
-    return SPECIAL.sub(r"\\\1", text)

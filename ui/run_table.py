@@ -8,7 +8,7 @@ from typing import Any
 
 from ui.figures_runs import DASHES
 from ui.palette import RUN_COLOURS
-from ui.training_watch import events_of
+from ui.run_events import events_of, held_out_of
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 from vae_core.models import MODELS
@@ -23,6 +23,36 @@ SCORES = {  # how the picker calls them, and the axes
 }
 NOTHING = "\N{EN DASH}"
 HIDDEN = ("image", "classes")  # they follow from the data
+OF_BETA = ("kl_schedule", "kl_start", "kl_share", "kl_cycles", "capacity", "free_bits")  # mean nothing without a KL
+WORDS = {  # what people call a setting; the key, by which `--set` knows it, is told beside it
+    "latent": "latents",
+    "kl_schedule": "beta's schedule",
+    "kl_start": "first weight of the KL, in betas",
+    "kl_share": "share of the training in which beta moves",
+    "kl_cycles": "cycles of beta",
+    "free_bits": "free bits, nats per latent",
+    "capacity": "KL at the end, nats",
+    "lr": "learning rate",
+    "lr_schedule": "learning rate's schedule",
+    "warmup": "steps in which the learning rate rises",
+    "clip": "largest norm of a gradient",
+    "weight_decay": "weight decay",
+    "batch": "images in a step",
+    "binarise": "pixels drawn black or white",
+    "shift": "pixels by which pictures are shifted",
+    "flip": "pictures mirrored",
+    "patience": "evaluations without a better one until it stops",
+    "evaluate_every": "steps between evaluations; 0: an epoch",
+    "graph": "steps recorded, on CUDA",
+    "hidden": "widths of the hidden layers",
+    "channels": "channels of the convolutions",
+    "sigma": "standard deviation of the Gaussian likelihood",
+    "kinds": "kinds of damage",
+    "lowest": "least damage",
+    "highest": "most damage",
+    "clipped": "share of damaged pictures cut off at [0, 1]",
+    "features": "features before the classes",
+}
 MAIN = ("data", "model", "latent", "beta", "kl_schedule", "network", "epochs", "batch", "lr", "seed")  # of a single run
 CELL = "padding:0.15rem 0.6rem 0.15rem 0;text-align:left;vertical-align:top;"
 SHORT = "overflow:hidden;overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:"
@@ -57,12 +87,13 @@ def title_of(data: str) -> str:
         return data
 
 
-def settings_of(run: Run) -> dict[str, str]:
+def settings_in_words(run: Run) -> dict[str, str]:
     """Every setting of a run as a text, under the name by which `--set` knows it."""
     recipe = run.config.recipe
     about = {"data": title_of(recipe.data), "model": MODELS[recipe.model].title}
     told = {**about, **recipe.settings, **vars(recipe.training)}
-    return {key: in_words(value) for key, value in told.items() if key not in HIDDEN}
+    hidden = HIDDEN if "beta" in recipe.settings else HIDDEN + OF_BETA
+    return {key: in_words(value) for key, value in told.items() if key not in hidden}
 
 
 def in_words(value: Any) -> str:
@@ -75,7 +106,7 @@ def in_words(value: Any) -> str:
 
 def set_differently(chosen: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """The settings that are not the same for all, a value for each run; of a single run the main ones."""
-    told = [settings_of(run) for run in chosen]
+    told = [settings_in_words(run) for run in chosen]
     if len(told) == 1:
         return [(key, [told[0][key]]) for key in MAIN if key in told[0]]
     keys = dict.fromkeys([*MAIN, *(key for each in told for key in each)])
@@ -84,18 +115,13 @@ def set_differently(chosen: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 
 def came_out(chosen: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """The newest held-out scores in nats per image."""
-    seen = [newest(run) for run in chosen]
+    """The held-out scores in nats per image: the newest, or those that early stopping chose."""
+    seen = [held_out_of(run) for run in chosen]
     rows = []
     for which, words in SCORES.items():
         values = [score(held_out, which) for held_out in seen]
         rows.append((words, [NOTHING if value is None else f"{value:.2f}" for value in values]))
     return rows
-
-
-def newest(run: Run) -> dict[str, Any]:
-    """The newest held-out terms; empty before the first evaluation."""
-    return next((event["held_out"] for event in reversed(events_of(run)) if event.get("held_out")), {})
 
 
 def it_took(chosen: Sequence[Run]) -> list[tuple[str, list[str]]]:
@@ -140,10 +166,16 @@ def mark(style: Style) -> str:
     return f'<span style="display:inline-block;flex:none;width:44px;height:4px;background:{pattern}"></span>'
 
 
+def called(key: str) -> str:
+    """What a row is called, as HTML: a setting in people's words, with its key below."""
+    below = f'<br><code style="font-size:0.85em;opacity:0.75">{escape(key)}</code>' if key in WORDS else ""
+    return escape(WORDS.get(key, key)) + below
+
+
 def _section(title: str, rows: list[tuple[str, list[str]]], columns: int) -> str:
     head = f'<tr><th colspan="{columns + 1}" style="{CELL}{LINE}padding-top:0.5rem">{title}</th></tr>'
     return head + "".join(
-        f'<tr><th scope="row" style="{CELL}font-weight:400">{escape(key)}</th>'
+        f'<tr><th scope="row" style="{CELL}font-weight:400">{called(key)}</th>'
         + "".join(f'<td style="{CELL}">{escape(value)}</td>' for value in values)
         + "</tr>"
         for key, values in rows

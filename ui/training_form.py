@@ -1,27 +1,19 @@
-"""The choices of the Train page, as a recipe; and how long it will take here, from a second of it."""
+"""The choices of the Train page, as a recipe."""
 
 from __future__ import annotations
 
-import json
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import fields
 from typing import Any
 
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import controls
-from ui.cache import held_out
-from vae_core.data import Dataset, ImageSource, datasets
-from vae_core.errors import InvalidInput
+from vae_core.data import Dataset, datasets, own
 from vae_core.models import MODELS, LatentModel
 from vae_core.recipes import Recipe
-from vae_core.runs.queue import worker_threads
-from vae_core.training import Estimate, TrainSettings, estimate, pick_device
+from vae_core.training import TrainSettings
 from vae_core.training.device import available
 from vae_core.training.settings import WHOLE
 
@@ -39,6 +31,8 @@ SCHEDULE_HELP = (
     "nats that rises, not to 0."
 )
 BETA_HELP = "The weight of the KL in the loss. 1 is the plain VAE; more presses the codes harder towards the prior."
+PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISION_HELP = "Of the matrix products. Auto takes whichever is faster on the device."
 MLP, CONV, LINEAR = "MLP", "convolutional", "linear"
 CHANNELS = (16, 32, 64, 128)  # of as many convolutions as halve the image to 4 pixels or more
 LEAST_SIDE = 4
@@ -76,11 +70,10 @@ def choices(more: DeltaGenerator) -> tuple[Recipe, str]:
     left, right = st.columns(2)
     with left:
         data = offered[controls.choose("Data", list(offered), key="data", style="select")]
-        if st.session_state.setdefault("data trained", data) != data:
-            st.session_state["data trained"] = data
-            for key in KEPT:
-                st.session_state.pop(key, None)
-    start = USUAL | START.get(data, {})
+    start = start_for(data)
+    if st.session_state.setdefault("data trained", data) != data:
+        st.session_state["data trained"] = data
+        st.session_state.update({key: start[key] for key in KEPT})  # to forget them would bring the link's back
     chosen = datasets()[data]
     with right:
         model = KINDS[controls.choose("Model", list(KINDS), key="model", default="VAE", style="select")]
@@ -91,7 +84,7 @@ def choices(more: DeltaGenerator) -> tuple[Recipe, str]:
         epochs = entry("Epochs", *WHOLE["epochs"], start["epochs"], 1, key="epochs")
     settings: dict[str, Any] = {"image": chosen.shape, "latent": latent}
     training: dict[str, Any] = {"epochs": epochs}
-    if "beta" not in settings_of(model):
+    if "beta" not in knobs_of(model):
         with st.container(height=BETA_ROW, border=False):
             st.caption("An autoencoder has no prior, so no KL and no beta: its loss is the reconstruction alone.")
     else:
@@ -110,6 +103,14 @@ def choices(more: DeltaGenerator) -> tuple[Recipe, str]:
     return recipe, device
 
 
+def start_for(data: str) -> dict[str, Any]:
+    """What the widgets start with for a dataset: a batch never larger than the images there are to train on."""
+    start = USUAL | START.get(data, {})
+    if data.startswith(own.PREFIX):
+        start["batch"] = min(start["batch"], own.owned(data.removeprefix(own.PREFIX)).train)
+    return start
+
+
 def rarer(
     model: str, schedule: str, data: Dataset, start: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -122,27 +123,30 @@ def rarer(
     if schedule == "capacity":
         rare["capacity"] = entry("Capacity at the end, nats per image", 0.0, 1e4, 25.0, 1.0, key="capacity", form="%g")
     left, right = st.columns(2)
-    channels = channels_for(data.shape) if "channels" in settings_of(model) else ()
+    channels = channels_for(data.shape) if "channels" in knobs_of(model) else ()
     with left:
         rare["batch"] = entry("Batch, images", *WHOLE["batch"], start["batch"], 32, key="batch")
-        networks = [MLP, CONV] if channels else [MLP if "hidden" in settings_of(model) else LINEAR]
+        networks = [MLP, CONV] if channels else [MLP if "hidden" in knobs_of(model) else LINEAR]
         network = controls.choose("Network", networks, key="network", default=start["network"], style="select")
         device = controls.choose("Device", ["auto", *available()], key="device", style="select")
     with right:
         rare["lr"] = entry("Learning rate", 1e-6, 1.0, start["lr"], 5e-4, key="lr", form="%g")
         rare["seed"] = entry("Seed", 0, 2**31 - 1, 0, 1, key="trainseed")
-        rare["precision"] = controls.choose("Precision", ["bfloat16", "float32"], key="precision", style="select")
-    if "beta" in settings_of(model):
+        rare["precision"] = controls.choose(
+            "Precision", list(PRECISIONS), key="precision", style="select", help=PRECISION_HELP
+        )
+    if "beta" in knobs_of(model):
         rare["free_bits"] = entry("Free bits, nats per latent", 0.0, 100.0, 0.0, 0.05, key="freebits", form="%g")
+    score = "ELBO" if MODELS[model].is_generative else "reconstruction"
     rare["patience"] = entry(
-        "Stop early after so many epochs without a better held-out ELBO; 0: never", 0, 1000, 0, 1, key="patience"
+        f"Stop early after so many epochs without a better held-out {score}; 0: never", 0, 1000, 0, 1, key="patience"
     )
     if network == CONV:
         return rare, {"network": "conv", "channels": channels, "hidden": (256,), "activation": "relu"}, device
     return rare, {}, device
 
 
-def settings_of(model: str) -> set[str]:
+def knobs_of(model: str) -> set[str]:
     """The names of a model's settings."""
     return {each.name for each in fields(MODELS[model].Config)}
 
@@ -160,68 +164,3 @@ def name_of(data: str, model: str, settings: dict[str, Any]) -> str:
     """What the run is called, as the recipes are: mnist-2d-vae-beta4."""
     beta = f"-beta{settings['beta']:g}" if "beta" in settings else ""
     return f"{data.replace('_', '-')[:40]}-{settings['latent']}d-{'ae' if model == 'autoencoder' else model}{beta}"
-
-
-# ---------------------------------------------------------------- how long it will take
-
-ONE_TRIAL = threading.Lock()  # two at once would measure each other
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def training_images(data: str) -> ImageSource:
-    return datasets()[data].load("train")
-
-
-def time_needed(recipe: Recipe, device: str, busy: bool) -> Estimate:
-    """How long the training will take here, reckoned from a trial of a second; measured once for all that differs in
-    nothing that costs time. `busy` says that another training holds the machine, so that its slower trial is not
-    remembered as the machine's speed.
-
-    Raises InvalidInput for data that cannot be had, a batch larger than they are, and a device that is too small.
-    """
-    training = replace(recipe.training, epochs=1, patience=0, seed=0, kl_schedule="constant", lr=1e-3, kl_start=1.0)
-    settings = {key: value for key, value in recipe.settings.items() if key != "beta"}
-    key = json.dumps([recipe.model, settings, asdict(training)])
-    one = _trial(recipe.data, recipe.model, key, device, busy)
-    epochs = recipe.training.epochs
-    return one._replace(steps=one.steps * epochs, seconds=one.seconds * epochs)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads, as the worker will."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _trial(data: str, model: str, key: str, device: str, busy: bool) -> Estimate:
-    _, settings, training = json.loads(key)
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    kind: Any = MODELS[model]
-    with ONE_TRIAL, threads(worker_threads()):
-        place = pick_device(device)
-        source = training_images(data) if place.type == "cpu" else datasets()[data].load("train", place)
-        try:
-            return estimate(
-                kind(kind.Config(**settings)), source, TrainSettings(**training), place,
-                held_out(data) if place.type == "cpu" else datasets()[data].load("test", place),
-            )  # fmt: skip
-        except torch.OutOfMemoryError as error:
-            raise InvalidInput(
-                f"The device has too little memory for a batch of {training['batch']:,} images; choose a smaller one."
-            ) from error
-
-
-def lasting(seconds: float) -> str:
-    """A duration as people say it: 40 s, 3 min, 1 h 20 min."""
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,28 +1,24 @@
-"""A run as the Train page shows it: where it stands and what one can do, its film, its curves. Reads the run's folder
-and changes nothing in it; a stop or a resume goes through the queue."""
+"""A run as the Train page shows it: its film and its curves. Reads the run's folder and writes nothing there."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 import torch
 
 from ui import controls
 from ui.cache import held_out
-from ui.cards import NETWORKS, model_cards
+from ui.cards import NETWORKS
 from ui.figures import PLOT, kl_bars, loss_curve
 from ui.latent_map import ship
-from ui.live_plane import Film, live_plane
+from ui.live_plane import LiveFilm, live_plane
 from ui.palette import ROLE_COLOURS
-from ui.training_form import lasting
-from vae_core.data import dataset
+from ui.run_events import events_of, held_out_of
 from vae_core.latent.browser import pack_frames, pack_id
 from vae_core.metrics.active_latents import THRESHOLD
 from vae_core.models import MODELS
-from vae_core.runs.folder import EVENTS, Run, Status
-from vae_core.runs.queue import dispatch, enqueue
+from vae_core.runs.folder import Run, Status
 
 PACK = 10  # frames
 MOST_BARS = 10  # latents whose KL is drawn
@@ -37,94 +33,6 @@ NOTICES = {  # instead of the dots, while there is no frame
     "queued": "It waits in the queue. The untrained model's plane will be the first to appear here.",
     "running": "The first frame is on its way: the untrained model's.",
 }
-
-
-# ---------------------------------------------------------------- where it stands
-
-
-def standing(run: Run, drawn: str, me: str) -> None:
-    """The state in a sentence, and the one thing to do. `drawn` is the state in which the whole page was drawn; when
-    it has changed, all of the page is drawn again, and what polled begins or stops to. `me` is who looks."""
-    if drawn == "queued":
-        dispatch()  # the worker before it may have been killed, and called nobody
-    status = run.status()
-    if status.state != drawn:
-        st.rerun()
-    share = min(1.0, status.step / status.steps) if status.steps else 0.0
-    epoch = share * run.config.recipe.training.epochs
-    left = f", {lasting(status.seconds_left)} left" if status.seconds_left else ""
-    st.progress(share, f"Epoch {epoch:.1f} of {run.config.recipe.training.epochs}{left}")
-    st.markdown(sentence(status))
-    if status.state in ("queued", "running", "slow"):
-        stop_button(run, me)
-        return
-    st.session_state.pop("stopping", None)
-    if status.state in ("killed", "stopped"):
-        resume_button(run)
-    elif status.state == "finished" and run.is_pictured:
-        links(run)
-
-
-def sentence(status: Status) -> str:
-    """What there is to say in each state, and what to do."""
-    message = status.message.rstrip(".")
-    match status.state:
-        case "queued":
-            return f"**Waiting:** number {status.place} in the queue."
-        case "running" if status.step == 0:
-            return "**Starting:** it loads the data."
-        case "running" if status.step == status.steps:
-            return "**Scoring** on all held-out images."
-        case "running":
-            return "**Training.** It goes on if you leave."
-        case "slow":
-            return "**Slow:** no sign of life for half a minute. Wait, the machine may be busy; or stop it."
-        case "killed":
-            return "**Killed:** its process ended without a word. What it had saved is kept: resume it."
-        case "stopped":
-            return f"**Stopped.** {message + '. ' if message else ''}Resume goes on from there."
-        case "failed":
-            return f"**Failed.** {message}. Start another with other settings."
-    if status.step < status.steps:
-        return f"**Finished early** after {lasting(status.seconds)}: the held-out score rose no more."
-    return f"**Finished** after {lasting(status.seconds)}. Explore it:"
-
-
-def stop_button(run: Run, me: str) -> None:
-    """One's own run stops at a click; another's, after its name was typed."""
-    if st.session_state.get("stopping") == run.name:
-        st.button("Stopping: it saves", disabled=True, key="stop")
-    elif run.config.owner == me:
-        if st.button("Stop", key="stop"):
-            ask_to_stop(run)
-    else:
-        with st.popover("Stop", key="stop another's"):
-            question = f"Someone else started it. Type its name, {run.name}, to stop it."
-            typed = st.text_input(question, key="typed name", live=True) or ""
-            if st.button("Stop it", key="stop", disabled=typed.strip() != run.name):
-                ask_to_stop(run)
-
-
-def ask_to_stop(run: Run) -> None:
-    run.request_stop()
-    st.session_state["stopping"] = run.name
-    st.rerun()
-
-
-def resume_button(run: Run) -> None:
-    if st.button("Resume", key="resume", type="primary"):
-        enqueue(run)
-        st.rerun()
-
-
-def links(run: Run) -> None:
-    """Where the finished model can be explored: it stands in every picker, and these links choose it."""
-    card = next((card for card in model_cards().values() if card.run == run.name), None)
-    chosen = {"data": card.family, "model": card.variant} if card else None
-    with st.container(horizontal=True):
-        for page, label in (("latent_map", "Latent map"), ("sampling_grid", "Sampling grid")):
-            st.page_link(f"pages/{page}.py", label=label, query_params=chosen)
-        st.page_link("pages/runs.py", label="Runs", query_params={"runs": run.name})
 
 
 # ---------------------------------------------------------------- the film
@@ -143,14 +51,14 @@ def film(run: Run, status: Status) -> None:
     at = controls.index_from_link("step", 10**9, -1, "step")
     packs = packs_of(run, steps, axes)
     with figure:
-        shown = Film(
+        shown = LiveFilm(
             film=f"{run.name} {run.config.created} {axes}",
             title=title(run),
             packs=[pack_id(pack) for pack in packs],
             steps=max(status.steps, run.last_event().get("steps", 1)),
             epochs=recipe.training.epochs,
             axes=axes,
-            classes=dataset(recipe.data).class_names,
+            classes=run.data().class_names,
             pairs=len(sample.images) if sample else PAIRS,
             draws=DRAWS,
             prior=generative,
@@ -188,14 +96,15 @@ def note(run: Run, axes: tuple[int, int], generative: bool) -> str:
 def honesty(run: Run, count: int) -> str:
     """Which model, which data, how many of how many, held out."""
     recipe = run.config.recipe
-    data = dataset(recipe.data)
+    data = run.data()
     network = NETWORKS.get(recipe.config.network, recipe.config.network)
     words = f"{title(run)}, {recipe.config.latent} latents, {network}, trained on {data.title}. "
     shown = f"{count:,}" if count else "None yet"
     words += f"{shown} of {len(held_out(recipe.data)):,} held-out images, which training never sees"
     words += "; a dot is an image's code (for a VAE the mean of its posterior)."
     if recipe.training.patience:
-        words += " Early stopping: the held-out score chooses the moment, so that score is no longer an unseen test."
+        words += " Early stopping: the held-out score chooses the weights that are kept, which the last frame shows in "
+        words += "the end; so that score is no longer an unseen test."
     return words
 
 
@@ -224,10 +133,10 @@ def strongest(run: Run, steps: list[int]) -> tuple[int, int]:
     kept = st.session_state.setdefault("strongest", {})
     key = (run.name, run.config.created, run.is_finished)
     if key not in kept:
-        measured = [event["held_out"]["kl_per_latent"] for event in events_of(run) if event.get("held_out")]
+        measured = held_out_of(run)
         if not measured or not steps:
             return 0, 1
-        strength = torch.tensor(measured[-1])
+        strength = torch.tensor(measured.get("kl_per_latent", [0.0]))
         if not strength.any():
             strength = run.frame(steps[-1]).latents.float().var(0)
         first, second = strength.topk(2).indices.tolist()
@@ -254,18 +163,6 @@ def frames_pack(folder: str, created: str, steps: tuple[int, ...], axes: tuple[i
 # ---------------------------------------------------------------- the curves
 
 
-def events_of(run: Run) -> list[dict[str, Any]]:
-    """The logged lines, read once for all who watch until there are more."""
-    path = run.folder / EVENTS
-    size = path.stat().st_size if path.exists() else 0
-    return _events(str(run.folder), run.config.created, size)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _events(folder: str, created: str, size: int) -> list[dict[str, Any]]:
-    return Run.open(Path(folder)).events() if size else []
-
-
 def curves(run: Run) -> None:
     """Reconstruction, KL, and the KL of each latent, in nats per image."""
     events, recipe = events_of(run), run.config.recipe
@@ -282,7 +179,9 @@ def curves(run: Run) -> None:
         place.plotly_chart(figure, config=PLOT, key=f"curve {key}")
     if hasattr(recipe.config, "beta") and measured:
         with places[2]:
-            per_latent(run, measured[-1]["held_out"]["kl_per_latent"], colour)
+            # The newest belongs to the last frame; under early stopping the last one shows the best at the end.
+            terms_of = held_out_of(run) if run.is_finished else measured[-1]["held_out"]
+            per_latent(run, terms_of["kl_per_latent"], colour)
 
 
 def per_latent(run: Run, kl: list[float], colour: str) -> None:

@@ -23,19 +23,20 @@ from vae_core.checkpoints import (
 )
 from vae_core.data import dataset, own
 from vae_core.errors import InvalidInput
-from vae_core.folders import BUNDLED_CHECKPOINTS, write_whole
+from vae_core.folders import BUNDLED_CHECKPOINTS, runs_folder, write_whole
 from vae_core.latent.browser import pack_decoder, pack_id
 from vae_core.models import LatentModel
 from vae_core.recipes import RECIPES, Recipe, changed
 from vae_core.runs import Run, Status, damaged_runs, runs, work
 from vae_core.runs.board import writer_class
-from vae_core.runs.folder import MODEL
+from vae_core.runs.folder import MODEL, NAME
 from vae_core.runs.scores import evaluate
 from vae_core.runs.session import from_first
 from vae_core.training import Progress, pick_device
 from vae_core.training.device import DEVICES
 from vae_core.training.distributed import Shard, join, leave
 
+MODEL_HELP = "the name of a bundled model, else of a run; or the folder of a model or a run"
 STOPPED = 130  # what a shell makes of a Ctrl-C: `train A && train B` does not go on to B
 
 
@@ -85,12 +86,12 @@ def parser() -> argparse.ArgumentParser:
     command("runs", run_runs, "the trainings: what they do and how far they are")
 
     evaluation = command("evaluate", run_evaluate, "score a model on its held-out images")
-    evaluation.add_argument("checkpoint", help="a folder of a model or a run, or the name of a bundled model")
+    evaluation.add_argument("checkpoint", help=MODEL_HELP)
     evaluation.add_argument("--json", action="store_true", help="print all of it as JSON")
     evaluation.add_argument("--write", action="store_true", help="also write it to the folder's metrics.json")
 
     export = command("export", run_export, "write a model's decoder as the pack that the browser runs")
-    export.add_argument("checkpoint", help="a folder of a model or a run, or the name of a bundled model")
+    export.add_argument("checkpoint", help=MODEL_HELP)
     export.add_argument("--out", type=Path, required=True, help="the file to write")
 
     adding = command("add-data", run_add_data, "make a dataset of your own images")
@@ -113,20 +114,12 @@ def run_list(options: argparse.Namespace) -> None:
 def run_train(options: argparse.Namespace) -> int:
     recipe = wanted_recipe(options)
     shard = join(pick_device(options.device))
-    try:
-        run = from_first(shard, lambda: new_run(recipe, options))
-        return go_on(run, options.tensorboard, shard)
-    finally:
-        leave()
+    return go_on(from_first(shard, lambda: new_run(recipe, options)), options.tensorboard, shard)
 
 
 def run_resume(options: argparse.Namespace) -> int:
     run = find_run(options.name)
-    shard = join(pick_device(run.config.device))
-    try:
-        return go_on(run, options.tensorboard, shard)
-    finally:
-        leave()
+    return go_on(run, options.tensorboard, join(pick_device(run.config.device)))
 
 
 def wanted_recipe(options: argparse.Namespace) -> Recipe:
@@ -168,7 +161,9 @@ def go_on(run: Run, tensorboard: bool, shard: Shard) -> int:
     """Train a run to its end, showing progress, and say how it ended."""
     with tqdm(desc=run.name, unit="step", disable=None if shard.is_first else True) as bar:
         status = work(run, tensorboard=tensorboard, progress=lambda line: show(bar, line), shard=shard)
-    return say_how_it_ended(run, status) if shard.is_first else 0
+    code = say_how_it_ended(run, status) if shard.is_first else 0
+    leave()  # not where anything failed: see there
+    return code
 
 
 def show(bar: tqdm[Any], progress: Progress) -> None:
@@ -231,12 +226,22 @@ def find_run(name: str) -> Run:
 
 
 def find(checkpoint: str) -> tuple[Path, Checkpoint]:
-    """A model by its folder, by the folder of its run, or by its bundled name."""
+    """A model by its folder, by the folder of its run, by its bundled name, or by the name of its run."""
     if os.path.isdir(checkpoint):
         folder = Path(checkpoint)
         folder = folder / MODEL if (folder / MODEL / CONFIG).exists() else folder
         return folder, read_model(folder)
-    return BUNDLED_CHECKPOINTS / checkpoint, read_bundled(checkpoint)
+    if checkpoint in bundled():
+        return BUNDLED_CHECKPOINTS / checkpoint, read_bundled(checkpoint)
+    home = runs_folder() / checkpoint if NAME.fullmatch(checkpoint) else None
+    if home and (home / MODEL / CONFIG).exists():  # of a run, or uploaded
+        return home / MODEL, read_model(home / MODEL)
+    if home and (home / CONFIG).exists():
+        raise InvalidInput(f"The run {checkpoint} is {Run.open(home).status().state}; it has no model yet.")
+    raise InvalidInput(
+        f"There is no bundled model {checkpoint[:60]!r} and no run of that name; `python -m vae_core list` and "
+        "`python -m vae_core runs` name what there is."
+    )
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

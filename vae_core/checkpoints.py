@@ -5,7 +5,6 @@ No pickle anywhere. Every file is written under a temporary name and then rename
 
 from __future__ import annotations
 
-import json
 import platform
 import types
 import typing
@@ -22,11 +21,12 @@ from torch import Tensor, nn
 from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_CHECKPOINTS, write_whole
 from vae_core.models import MODELS
+from vae_core.strict_json import json_bytes, read_object
 
 FORMAT = 1
 CONFIG, WEIGHTS, METRICS = "config.json", "model.safetensors", "metrics.json"
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
-LARGEST_JSON, LARGEST_WEIGHTS = 2**20, 2**30  # bytes; a file beyond is none of ours
+LARGEST_WEIGHTS = 2**30  # bytes; a file beyond is none of ours
 KEYS = {"format", "name", "model", "model_config", "dataset", "weights", "training", "versions"}
 
 
@@ -84,8 +84,8 @@ def write_model(
     }
     tensors = {key: value.detach().to("cpu", DTYPES[weights]).contiguous() for key, value in model.state_dict().items()}
     try:
-        write_whole(folder / WEIGHTS, lambda file: file.write(save(tensors)))
-        write_whole(folder / CONFIG, lambda file: file.write(_json_bytes(config)))
+        write_whole(folder / WEIGHTS, lambda file: file.write(save(tensors)), durable=True)
+        write_whole(folder / CONFIG, lambda file: file.write(json_bytes(config)), durable=True)
         (folder / METRICS).unlink(missing_ok=True)  # they were another model's
     except OSError as error:
         raise InvalidInput(f"The model cannot be written to {folder} ({error}); choose another with --out.") from error
@@ -94,7 +94,7 @@ def write_model(
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write the scores of a model to its folder. Raises InvalidInput where the folder cannot be written."""
     try:
-        write_whole(folder / METRICS, lambda file: file.write(_json_bytes(metrics)))
+        write_whole(folder / METRICS, lambda file: file.write(json_bytes(metrics)), durable=True)
     except OSError as error:
         raise InvalidInput(f"The scores cannot be written to {folder} ({error}).") from error
 
@@ -202,34 +202,21 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
-def _read_bytes(path: Path, largest: int) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size <= largest:
-            return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read ({error}); copy the model folder again.") from error
-    raise InvalidInput(f"{path} is {size:,} bytes; ours stay below {largest:,}.")
-
-
 def _read_json(path: Path) -> dict[str, Any]:
-    data = _read_bytes(path, LARGEST_JSON)
-    try:
-        content = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of 10,000 digits, nested too deep
-        raise InvalidInput(f"{path} cannot be read as JSON ({error}); copy the model folder again.") from error
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{path} holds a {type(content).__name__}; it must hold an object.")
-    return content
+    missing = f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}."
+    return read_object(path, missing, "Copy the model folder again.")
 
 
 def _read_tensors(path: Path, model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     """All tensors of a model, as float32, from a file that holds just these."""
-    data = _read_bytes(path, LARGEST_WEIGHTS)
     try:
-        found = load(data)
+        if (size := path.stat().st_size) > LARGEST_WEIGHTS:
+            raise InvalidInput(f"{path} is {size:,} bytes; ours stay below {LARGEST_WEIGHTS:,}.")
+        found = load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} is missing; a model folder holds {CONFIG}, {WEIGHTS} and {METRICS}.") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error}); copy the model folder again.") from error
     except SafetensorError as error:
         raise InvalidInput(
             f"{path} is truncated or no safetensors file ({error}); copy the model folder again."
@@ -248,10 +235,6 @@ def _read_tensors(path: Path, model: nn.Module, dtype: torch.dtype) -> dict[str,
         if not tensor.isfinite().all():
             raise InvalidInput(f"{path}: {key} holds values that are not finite; copy the model folder again.")
     return {key: tensor.float() for key, tensor in found.items()}
-
-
-def _json_bytes(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
 
 def _names(keys: Any) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+HALF_WRITTEN = ".half-written"  # how the temporary names of `write_whole` end; they begin with a dot
+
 PROJECT = Path(__file__).resolve().parent.parent
 ASSETS = PROJECT / "assets"
 BUNDLED_DATA = ASSETS / "data"
@@ -38,13 +40,20 @@ def runs_folder() -> Path:
     return Path(chosen).expanduser() if chosen else PROJECT / "runs"
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under a temporary name, then rename it, so that no reader ever meets half a file."""
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], durable: bool = False) -> None:
+    """Write a file under a temporary name, then rename it, so that no reader ever meets half a file.
+
+    After a power cut the name may still stand for an empty file, unless the content was made `durable`: forced onto
+    the disk before the renaming, which takes a few milliseconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=HALF_WRITTEN)
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

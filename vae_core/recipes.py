@@ -99,13 +99,22 @@ def _bank_of_reduction() -> list[Recipe]:
     ]
 
 
+def _bank_of_denoising() -> list[Recipe]:
+    """An autoencoder that is shown damaged digits; its code is wide, for it is not to lose what is no noise."""
+    settings = {"image": IMAGE["mnist"], "latent": 128, "hidden": (512,)}
+    return [Recipe("mnist-denoising-ae", "mnist", "denoising", settings, TrainSettings(epochs=50, batch=256, lr=2e-3))]
+
+
 def _classifier(short: str, data: str, classes: int, channels: tuple[int, ...], training: TrainSettings) -> Recipe:
     settings = {"image": IMAGE[data], "classes": classes, "channels": channels}
     return Recipe(f"{short}-classifier", data, "classifier", settings, training)
 
 
 # Models that one lesson compares with each other: a bank of its own, which no other page offers.
-BANKS: dict[str, tuple[Recipe, ...]] = {"reduction": tuple(_bank_of_reduction())}
+BANKS: dict[str, tuple[Recipe, ...]] = {
+    "reduction": tuple(_bank_of_reduction()),
+    "denoising": tuple(_bank_of_denoising()),
+}
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe

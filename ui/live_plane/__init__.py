@@ -34,7 +34,7 @@ _live = st.components.v2.component(
 
 
 @dataclass(frozen=True)
-class Film:
+class LiveFilm:
     """What the browser is told of a training; everything heavy is in the packs."""
 
     film: str  # which training, along which axes: another one starts from its own frames
@@ -54,7 +54,7 @@ class Film:
 
 
 def live_plane(
-    film: Film, *, key: str, at: int | None = None, on_release: Callable[[], None] | None = None
+    film: LiveFilm, *, key: str, at: int | None = None, on_release: Callable[[], None] | None = None
 ) -> dict[str, Any] | None:
     """Show a training. `at` is the step to stand at, None for the newest; returns what the hand chose last, as
     {"at": step or None}, None before the first time."""

@@ -15,7 +15,7 @@ DATASETS: dict[str, Dataset] = {
     "sprites": SPRITES,
 }
 
-__all__ = ["DATASETS", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets"]
+__all__ = ["DATASETS", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets", "unchanged"]
 
 
 def dataset(name: str) -> Dataset:
@@ -29,6 +29,21 @@ def dataset(name: str) -> Dataset:
     if short == name or short not in own.names():
         raise InvalidInput(f"There are no data {name[:60]!r}; choose one of {', '.join(_names())}.")
     return own.owned(short).dataset
+
+
+def unchanged(name: str, stamp: str | None) -> Dataset:
+    """The dataset of a name, for who knew it when it had this stamp; None says nothing.
+
+    Raises InvalidInput as `dataset` does, and where the name stands for other images by now: among those that are
+    held out may be some on which a model was trained.
+    """
+    found = dataset(name)
+    if stamp is not None and found.stamp != stamp:
+        raise InvalidInput(
+            f"The data {name} are other images than those that the model was made for; add these again under that "
+            "name, or train anew."
+        )
+    return found
 
 
 def datasets() -> dict[str, Dataset]:

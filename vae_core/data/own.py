@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import threading
@@ -21,12 +20,12 @@ from vae_core.data.collect import MOST_CLASSES, SIDES, Collected, Labelled, can_
 from vae_core.data.npz import from_npz
 from vae_core.errors import InvalidInput
 from vae_core.folders import data_cache, write_whole
+from vae_core.strict_json import json_bytes, read_object
 
 FORMAT = 1
 PREFIX = "own-"  # of the dataset's name, so that no bundled one is ever hidden
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 KEYS = {"format", "shape", "class_names", "train", "test", "grey", "origin", "bytes", "stamp"}
-LARGEST_JSON = 2**20  # bytes
 LARGEST_PICTURE = 100 * 2**20  # bytes of a file
 LEAST_IMAGES = 20
 HELD_OUT = 0.1  # of the images, where nobody said which
@@ -204,8 +203,8 @@ def _write(name: str, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> N
     description, images = _paths(name)
     try:
         write_whole(images, lambda file: np.savez(file, allow_pickle=False, **arrays))
-        text = json.dumps(facts | {"bytes": images.stat().st_size}, indent=2) + "\n"
-        write_whole(description, lambda file: file.write(text.encode()))
+        text = json_bytes(facts | {"bytes": images.stat().st_size})
+        write_whole(description, lambda file: file.write(text))
     except OSError as error:
         with suppress(OSError):
             images.unlink()
@@ -235,7 +234,7 @@ def _is_binary(images: np.ndarray) -> bool:
 @lru_cache(maxsize=1000)
 def _described(description: Path, images: Path, told: tuple[int, int], stored: tuple[int, int]) -> Own:
     """A dataset from its description; the times and sizes of both files are there to be cached by."""
-    facts = _read_facts(description, told[1])
+    facts = _read_facts(description)
     if facts["bytes"] != stored[1]:
         raise InvalidInput(f"{images} is {stored[1]:,} bytes; it was written with {facts['bytes']:,}. {REMEDY}")
     shape, classes = tuple(facts["shape"]), tuple(facts["class_names"])
@@ -259,15 +258,10 @@ def _open_split(
     return StoredImages(*read_split(path, split, shape, classes, REMEDY), device)
 
 
-def _read_facts(path: Path, size: int) -> dict[str, Any]:
+def _read_facts(path: Path) -> dict[str, Any]:
     """What a description says, every key known, none missing, every value of its kind."""
-    if size > LARGEST_JSON:
-        raise InvalidInput(f"{path} is {size:,} bytes; ours stay below {LARGEST_JSON:,}. {REMEDY}")
-    try:
-        facts = json.loads(path.read_bytes().decode())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} cannot be read as JSON ({error}). {REMEDY}") from error
-    if not isinstance(facts, dict) or facts.keys() != KEYS:
+    facts = read_object(path, f"{path} is missing. {REMEDY}", REMEDY)
+    if facts.keys() != KEYS:
         raise InvalidInput(f"{path} must hold an object with just {', '.join(sorted(KEYS))}. {REMEDY}")
     if facts["format"] != FORMAT:
         raise InvalidInput(f"{path} has another format than {FORMAT}, which this version reads. {REMEDY}")

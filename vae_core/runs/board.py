@@ -8,6 +8,7 @@ from vae_core.errors import InvalidInput
 from vae_core.runs.folder import Run
 
 BOARD = "tensorboard"
+NO_CURVE = ("step", "steps", "epoch", "seconds", "held_out", "best")
 
 
 def writer_class() -> Any:
@@ -29,7 +30,7 @@ class Board:
         self.writer = writer_class()(str(run.folder / BOARD), purge_step=step + 1)
 
     def write(self, event: dict[str, Any]) -> None:
-        train = {key: event[key] for key in event if key not in ("step", "steps", "epoch", "seconds", "held_out")}
+        train = {key: event[key] for key in event if key not in NO_CURVE}
         for where, terms in (("train", train), ("held_out", event.get("held_out", {}))):
             for key, value in terms.items():
                 numbers = {f"{key}/{latent}": number for latent, number in enumerate(value, 1)} \

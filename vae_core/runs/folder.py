@@ -18,24 +18,25 @@ Whoever watches only reads. Every file is written whole, but for the last line o
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor
 
+from vae_core.data import Dataset, unchanged
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder, write_whole
 from vae_core.recipes import Recipe
 from vae_core.runs.config import CONFIG, RunConfig, new_config, read_config, write_json
+from vae_core.runs.locks import is_locked, queue_lock
+from vae_core.runs.reading import read_events, read_heartbeat, read_last_event, read_state, read_tensors
 
 STATE, EVENTS, HEARTBEAT, LOCK, STOP = "state.json", "events.jsonl", "heartbeat.json", "lock", "stop"
 SAMPLE, FRAMES, SNAPSHOT = "sample.safetensors", "frames", "snapshot.safetensors"
@@ -43,7 +44,6 @@ LOG, MODEL = "worker.log", "model"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 SLOW_AFTER = 30.0  # seconds without a sign of life, of a worker that lives
 STARTING = 60.0  # seconds that a worker may take to load its libraries
-LONGEST_LINE = 2**17  # bytes; 1024 latents make about 2**15
 
 
 class Status(NamedTuple):
@@ -101,8 +101,8 @@ class Run:
                 )
             if any(folder.iterdir()):
                 raise InvalidInput(f"{folder} is not empty; choose another folder for the run.")
-            write_json(folder / STATE, {"state": "stopped", "message": "Not started yet.", "time": time.time()})
-            write_json(folder / CONFIG, config)
+            write_json(folder / STATE, {"state": "stopped", "message": "Not started yet.", "time": time.time()}, True)
+            write_json(folder / CONFIG, config, durable=True)
         except OSError as error:
             raise InvalidInput(f"The run folder {folder} cannot be written ({error}); choose another.") from error
         return cls.open(folder)
@@ -118,7 +118,12 @@ class Run:
                 continue
             except OSError as error:
                 raise InvalidInput(f"The run folder {folder} cannot be written ({error}).") from error
-            return cls.create(folder, recipe, device, owner)
+            try:
+                return cls.create(folder, recipe, device, owner)
+            except InvalidInput:
+                with suppress(OSError):  # nothing but ours is in it, and the name is free again
+                    shutil.rmtree(folder)
+                raise
         raise AssertionError("there is always a next number")
 
     @classmethod
@@ -159,7 +164,7 @@ class Run:
         if state not in ("starting", "running"):
             place = self._place(told["time"]) if state == "queued" else None
             return Status(state, step, steps, seconds, None, message, place)
-        beat = _read(self.folder / HEARTBEAT)
+        beat = read_heartbeat(self.folder / HEARTBEAT)
         silence = time.time() - beat.get("time", 0.0)
         is_young = state == "starting" and time.time() - told["time"] < STARTING
         is_held = self.is_held(0.0 if silence < 3 else 0.1)
@@ -169,31 +174,23 @@ class Run:
             return Status("killed", step, steps, seconds, None, message)
         if state == "running":
             step, steps = max(step, beat.get("step", 0)), beat.get("steps", steps)
-        left = event["seconds"] / event["step"] * (steps - step) if event else None
+        left = seconds / event["step"] * (steps - step) if event.get("step") else None
         is_slow = silence > SLOW_AFTER and not is_young
         return Status("slow" if is_slow else "running", step, steps, seconds, left, message)
 
     def events(self) -> list[dict[str, Any]]:
-        """The logged lines. A last line that is still being written is left for the next time."""
-        try:
-            lines = (self.folder / EVENTS).read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines[:-1]]
+        """The logged lines; see `read_events`."""
+        return read_events(self.folder / EVENTS)
 
     def last_event(self) -> dict[str, Any]:
-        """The newest logged line, empty where there is none; the rest of the file is not read."""
-        try:
-            with (self.folder / EVENTS).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_LINE))
-                lines = file.read().split(b"\n")
-        except FileNotFoundError:
-            return {}
-        return json.loads(lines[-2]) if len(lines) > 1 else {}
+        """The newest logged line, empty where there is none."""
+        return read_last_event(self.folder / EVENTS)
 
     def held_out(self) -> dict[str, Any] | None:
-        """The newest held-out terms, where there are any."""
-        return next((event["held_out"] for event in reversed(self.events()) if "held_out" in event), None)
+        """The newest held-out terms, where there are any; under early stopping the best, whose weights are kept."""
+        measured = [event for event in self.events() if "held_out" in event]
+        best = [event for event in measured if event.get("best")]  # when they were measured
+        return (best or measured)[-1]["held_out"] if measured else None
 
     def frames(self) -> list[int]:
         """The steps of which there is a frame, in order."""
@@ -202,31 +199,31 @@ class Run:
 
     def frame(self, step: int) -> Frame:
         """Raises InvalidInput where there is none of that step."""
-        return Frame(step, **_tensors(self.frame_file(step)))
+        return Frame(step, **read_tensors(self.frame_file(step)))
 
     def sample(self) -> Sample:
         """Raises InvalidInput where nothing was trained yet, and for a classifier, which has no pictures."""
-        return Sample(**_tensors(self.folder / SAMPLE))
+        return Sample(**read_tensors(self.folder / SAMPLE))
 
     def request_stop(self) -> None:
-        """Ask the worker to save and stop; a run that waits leaves the queue. Where nobody works nothing happens."""
+        """Ask the worker to save and stop; a run that waits leaves the queue. Where nobody works nothing happens.
+        Raises InvalidInput where the folder cannot be written."""
         with queue_lock():
             if self.told().get("state") == "queued":
                 self.write_state("stopped", "Taken out of the queue.")
-                return
-        if self.status().is_alive:
-            (self.folder / STOP).touch()
+            elif self.status().is_alive:
+                (self.folder / STOP).touch()
 
     def is_held(self, patience: float = 0.1) -> bool:
-        """Whether a worker holds the lock; another reader holds it too, but for less than `patience` seconds."""
-        try:
-            with FileLock(self.folder / LOCK, timeout=patience, poll_interval=0.02):
-                return False
-        except Timeout:
-            return True
+        """Whether a worker holds the lock; another reader holds it too, but for less than `patience` seconds. Of a
+        run that we may not write to, another user's, only the worker's signs of life tell."""
+        held = is_locked(self.folder / LOCK, patience)
+        if held is not None:
+            return held
+        return time.time() - read_heartbeat(self.folder / HEARTBEAT).get("time", 0.0) < SLOW_AFTER
 
     def write_state(self, state: str, message: str = "") -> None:
-        write_json(self.folder / STATE, {"state": state, "message": message, "time": time.time()})
+        write_json(self.folder / STATE, {"state": state, "message": message, "time": time.time()}, durable=True)
 
     def frame_file(self, step: int) -> Path:
         return self.folder / FRAMES / f"{step:08d}.safetensors"
@@ -241,10 +238,14 @@ class Run:
 
     def told(self) -> dict[str, Any]:
         """What its worker or the queue wrote last, be it true or out of date: state, message, time."""
-        return _read(self.folder / STATE)
+        return read_state(self.folder / STATE)
+
+    def data(self) -> Dataset:
+        """The data that it was created for. Raises InvalidInput where they are gone, or are others by now."""
+        return unchanged(self.config.recipe.data, self.config.data_stamp)
 
     def _place(self, since: float) -> int:
-        siblings = ((_read(path), path.parent.name) for path in self.folder.parent.glob(f"*/{STATE}"))
+        siblings = ((read_state(path), path.parent.name) for path in self.folder.parent.glob(f"*/{STATE}"))
         waiting = ((told["time"], name) for told, name in siblings if told.get("state") == "queued")
         return 1 + sum(place < (since, self.name) for place in waiting)
 
@@ -270,12 +271,6 @@ def damaged_runs() -> dict[str, str]:
     return {name: str(entry) for name, entry in _entries().items() if isinstance(entry, InvalidInput)}
 
 
-def queue_lock() -> FileLock:
-    """Whoever changes what waits in the queue holds it, for a moment."""
-    runs_folder().mkdir(parents=True, exist_ok=True)
-    return FileLock(runs_folder() / ".queue.lock", timeout=20)
-
-
 def _entries() -> dict[str, Run | InvalidInput]:
     found: dict[str, Run | InvalidInput] = {}
     for path in sorted(runs_folder().glob(f"*/{CONFIG}")):
@@ -284,20 +279,3 @@ def _entries() -> dict[str, Run | InvalidInput]:
         except InvalidInput as error:
             found[path.parent.name] = error
     return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What a worker says of itself; nothing, where it has said nothing yet."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InvalidInput(f"{path} is not there; nothing was written for that step yet.") from error
-    except SafetensorError as error:
-        raise InvalidInput(f"{path} is damaged ({error}).") from error

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
-from vae_core.runs.folder import LOCK, Run, check_name, queue_lock
+from vae_core.runs.folder import LOCK, Run, check_name
+from vae_core.runs.locks import is_locked, queue_lock
+
+DELETED, UPLOADED = ".deleted-", ".upload-"  # how the folders begin in which a run is on its way out, or in
+ABANDONED = 3600.0  # seconds after which nobody works on such a folder any more
 
 
 def delete_run(name: str) -> None:
@@ -24,10 +29,20 @@ def delete_run(name: str) -> None:
         if _is_worked_on(home):
             raise InvalidInput(f"The run {name} is being trained; stop it first.")
         try:
-            with tempfile.TemporaryDirectory(dir=runs_folder(), prefix=".deleted-", ignore_cleanup_errors=True) as away:
+            with tempfile.TemporaryDirectory(dir=runs_folder(), prefix=DELETED, ignore_cleanup_errors=True) as away:
                 home.rename(Path(away) / name)  # gone at once, for whoever looks
         except OSError as error:
             raise InvalidInput(f"The run {name} cannot be deleted ({error}).") from error
+    sweep()
+
+
+def sweep() -> None:
+    """Remove what a process left behind that was killed while it deleted or unpacked something."""
+    for prefix in (DELETED, UPLOADED):
+        for path in runs_folder().glob(f"{prefix}*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(path)
 
 
 def _is_worked_on(home: Path) -> bool:
@@ -37,8 +52,4 @@ def _is_worked_on(home: Path) -> bool:
             return True
     except InvalidInput:
         pass  # an uploaded model, or something damaged: the lock alone tells
-    try:
-        with FileLock(home / LOCK, timeout=0.1):
-            return False
-    except Timeout:
-        return True
+    return is_locked(home / LOCK, patience=0.1) is True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vae_core.checkpoints import Checkpoint, read_bundled
-from vae_core.data import ImageSource, dataset
+from vae_core.data import ImageSource, dataset, unchanged
 from vae_core.data.binarise import Binarised
 from vae_core.metrics import evaluate_all
 from vae_core.recipes import judge_of
@@ -23,7 +23,9 @@ def held_out_source(data: str, training: TrainSettings | dict[str, Any], device:
 
 
 def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
-    """Score a model on the test split of its dataset, with the bundled classifier of that dataset as judge."""
+    """Score a model on the test split of its dataset, with the bundled classifier of that dataset as judge. Raises
+    InvalidInput where the data are other images by now than those that it was trained on."""
+    unchanged(checkpoint.dataset, checkpoint.training.get("data_stamp"))
     source = held_out_source(checkpoint.dataset, checkpoint.training)
     judge = None
     if checkpoint.model_name != "classifier":

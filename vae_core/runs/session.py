@@ -17,10 +17,12 @@ from filelock import FileLock, Timeout
 from torch import distributed
 
 from vae_core.errors import InvalidInput
+from vae_core.folders import HALF_WRITTEN
 from vae_core.runs.config import write_json
 from vae_core.runs.folder import HEARTBEAT, LOCK, STATE, STOP, Run
 from vae_core.training import Training
-from vae_core.training.distributed import Shard
+from vae_core.training.distributed import Shard, any_of
+from vae_core.training.memory import out_of_memory
 
 LOOK_EVERY = 0.25  # seconds between two looks for a request to stop
 BEAT_EVERY = 1.0  # seconds between two signs of life
@@ -68,7 +70,7 @@ class Session:
         """What the worker does beside the training: see a request to stop, and beat while steps are done."""
         if (self.run.folder / STOP).exists():
             self.stop()
-        if self.training and self.training.step != self._step:
+        if self.training and self.training.shard.is_first and self.training.step != self._step:
             with suppress(OSError):  # a full disk is found by the next line that is logged
                 self.beat()
 
@@ -94,9 +96,10 @@ def held(run: Run) -> Iterator[None]:
 
 def tidy(run: Run) -> None:
     """Remove what a killed worker left half-written under a temporary name; whoever calls holds the lock."""
-    for path in run.folder.rglob(".*"):
+    for path in run.folder.rglob(f".*{HALF_WRITTEN}"):
         if not path.name.startswith(f".{STATE}."):  # which the queue may be writing at this moment
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder of that name, or somebody else's: nothing that training needs gone
+                path.unlink()
 
 
 @contextmanager
@@ -133,11 +136,13 @@ def sentence(error: BaseException, run: Run) -> str | None:
     batch = run.config.recipe.training.batch
     if isinstance(error, InvalidInput | FloatingPointError):
         return str(error)
-    no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # what the CPU's allocator says
-    )
-    if no_memory:
-        return f"The device ran out of memory with a batch of {batch}; choose a smaller batch, or a smaller model."
+    if told := out_of_memory(error, batch):
+        return told
+    if isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "by peer" in str(error)):
+        return (
+            "Another process of this training ended before its time; its own words tell why. To go on from the last "
+            "snapshot, resume the run."
+        )
     if isinstance(error, OSError):
         return (
             f"The run cannot be written or read ({error}); make room or mend it, then go on from the last snapshot: "
@@ -147,16 +152,36 @@ def sentence(error: BaseException, run: Run) -> str | None:
 
 
 def from_first(shard: Shard, make: Callable[[], T]) -> T:
-    """What the first of several processes makes, for all of them; its refusal too, so that none waits in vain."""
+    """What the first of several processes makes, for all of them. Where it fails all do, so that none waits in vain:
+    the first with its own error, the others with InvalidInput."""
     if shard.world == 1:
         return make()
-    box: list[Any] = [None]
+    made: list[Any] = [None, ""]  # and why not
+    failure: Exception | None = None
     if shard.is_first:
         try:
-            box = [make()]
-        except InvalidInput as error:
-            box = [error]
-    distributed.broadcast_object_list(box)
-    if isinstance(box[0], InvalidInput):
-        raise box[0]
-    return box[0]
+            made[0] = make()
+        except Exception as error:
+            failure, made[1] = error, str(error) or type(error).__name__
+    distributed.broadcast_object_list(made)
+    if failure:
+        raise failure
+    if made[1]:
+        raise InvalidInput(f"The first process failed: {made[1]}")
+    return made[0]
+
+
+def by_first(shard: Shard, device: torch.device, do: Callable[[], object]) -> None:
+    """Let the first of several processes do something and all know whether it could, as in `from_first`, at the price
+    of one number: for every line of a training."""
+    failure: Exception | None = None
+    if shard.is_first:
+        try:
+            do()
+        except Exception as error:
+            failure = error
+    failed = failure is not None if shard.world == 1 else any_of(failure is not None, device)
+    if failure:
+        raise failure
+    if failed:
+        raise InvalidInput("The first process failed; its own words tell why.")

@@ -7,21 +7,23 @@ is inflated than the model that it describes can have, and only one that `read_m
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 import torch
 
-from vae_core.checkpoints import CONFIG, DTYPES, LARGEST_JSON, METRICS, WEIGHTS, read_description, read_model
+from vae_core.checkpoints import CONFIG, DTYPES, METRICS, WEIGHTS, read_description, read_model
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.metrics.stored import wrong_scores
 from vae_core.models import MODELS
-from vae_core.runs.folder import MODEL, check_name
+from vae_core.runs.folder import MODEL, NAME, check_name
+from vae_core.runs.remove import UPLOADED, sweep
+from vae_core.strict_json import LARGEST, parsed
 
 NEEDED, ALLOWED = (CONFIG, WEIGHTS), (CONFIG, WEIGHTS, METRICS)
 LARGEST_ZIP = 2**30  # bytes
@@ -32,8 +34,10 @@ NO_MODEL = f"This file is no model of ours, a zip of {CONFIG}, {WEIGHTS} and, wh
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 TRAINING = {
     "kl_start": float, "kl_schedule": str, "kl_cycles": int, "capacity": float, "binarise": bool, "steps": int,
-    "device": str,
+    "device": str, "data_stamp": str | None,
 }  # fmt: skip
+LARGEST_NUMBER = 1e300  # beyond, arithmetic with it fails
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def zip_model(folder: Path) -> bytes:
@@ -62,7 +66,7 @@ def unzip_model(content: bytes, name: str) -> Path:
         raise InvalidInput(f"There is a run {name} already; choose another name.")
     try:
         runs_folder().mkdir(parents=True, exist_ok=True)
-        parent = tempfile.TemporaryDirectory(dir=runs_folder(), prefix=".upload-")
+        parent = tempfile.TemporaryDirectory(dir=runs_folder(), prefix=UPLOADED)
     except OSError as error:
         raise InvalidInput(f"The model cannot be kept in {runs_folder()} ({error}).") from error
     with parent as place:
@@ -74,16 +78,19 @@ def unzip_model(content: bytes, name: str) -> Path:
         except OSError as error:
             reason = "there is one already" if home.exists() else error
             raise InvalidInput(f"The model cannot be kept as {home} ({reason}); choose another name.") from error
+    sweep()
     return home / MODEL
 
 
 def wrong_training(training: dict[str, Any]) -> list[str]:
     """The keys of what a model's config tells of its training that are not what pages rely on."""
-    return [
-        key
-        for key, kind in TRAINING.items()
-        if key in training and not (type(training[key]) is kind or (kind is float and type(training[key]) is int))
-    ]
+    return [key for key, kind in TRAINING.items() if key in training and not _fits(training[key], kind)]
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind in (int, float):
+        return type(value) in (int, kind) and abs(value) < LARGEST_NUMBER
+    return isinstance(value, kind)
 
 
 def _unpack(content: bytes, folder: Path) -> None:
@@ -96,8 +103,8 @@ def _unpack(content: bytes, folder: Path) -> None:
             entries = _entries(archive)
             for name in (CONFIG, METRICS):
                 if name in entries:
-                    data = _inflate(archive, entries[name], LARGEST_JSON)
-                    json.loads(data, parse_constant=_refuse)  # elsewhere NaN passes for JSON
+                    data = _inflate(archive, entries[name], LARGEST)
+                    parsed(data)
                     (folder / name).write_bytes(data)
             (folder / WEIGHTS).write_bytes(_inflate(archive, entries[WEIGHTS], _size_of_weights(folder)))
     except InvalidInput:
@@ -105,10 +112,6 @@ def _unpack(content: bytes, folder: Path) -> None:
     except UNREADABLE as error:  # damaged, cut short, packed in another way: all mean one thing to people
         reason = str(error)[:100] or type(error).__name__
         raise InvalidInput(f"{NO_MODEL}, that can be read ({reason}); download it again.") from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -122,6 +125,8 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         raise InvalidInput(f"{NO_MODEL}: it holds a file twice.")
     if any(entry.flag_bits & 1 for entry in archive.infolist()):
         raise InvalidInput(f"{NO_MODEL}, that can be read: it is encrypted.")
+    if any(entry.compress_type not in PACKINGS for entry in archive.infolist()):
+        raise InvalidInput(f"{NO_MODEL}, that can be read: it is packed in another way than deflated.")
     return {entry.filename: entry for entry in archive.infolist()}
 
 
@@ -157,6 +162,9 @@ def _require_model(folder: Path) -> None:
     config: Any = loaded.model.config
     if not hasattr(config, "latent"):
         raise InvalidInput(f"The zip holds a {loaded.model_name}; only models with latents can be shown here.")
+    for name in (loaded.name, loaded.dataset):  # pages show both
+        if not NAME.fullmatch(name):
+            raise InvalidInput(f"The zip's model or its data are called {shown(name)}, which is no name of ours.")
     if wrong := wrong_training(loaded.training) + wrong_scores(loaded.metrics, config.latent):
         raise InvalidInput(f"The zip holds values that cannot be right ({', '.join(wrong)}); download it again.")
 

@@ -6,13 +6,14 @@ import gc
 
 import torch
 
+# What the CPU's allocator says, CUDA itself, and cuBLAS and cuDNN; all of them as a plain RuntimeError.
+SAYINGS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
 
 def out_of_memory(error: BaseException, batch: int) -> str | None:
     """What to tell a person whose batch did not fit into memory; None for an error of another kind."""
-    fits = not isinstance(error, torch.OutOfMemoryError | MemoryError) and not (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # what the CPU's allocator says
-    )
-    if fits:
+    told = isinstance(error, RuntimeError) and any(saying in str(error) for saying in SAYINGS)
+    if not told and not isinstance(error, torch.OutOfMemoryError | MemoryError):
         return None
     return f"The device ran out of memory with a batch of {batch:,}; choose a smaller batch, or a smaller model."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -54,19 +55,30 @@ def _estimate(
     seconds: float,
 ) -> Estimate:  # fmt: skip
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        whole = trial = Training(copy.deepcopy(model), source, settings, device)
-        tried = settings.batch
-        if tried > PROBE:
-            probe = Training(copy.deepcopy(model), source, replace(settings, batch=PROBE), device)
-            fits = int(PROBE * seconds / 2 / _seconds_per_step(probe, 0.0, least=2))
-            tried = min(settings.batch, max(PROBE, fits))
-        if tried < settings.batch:
-            trial = Training(copy.deepcopy(model), source, replace(settings, batch=tried), device)
-        per_step = _seconds_per_step(trial, seconds) * settings.batch / tried
+        whole = Training(copy.deepcopy(model), source, settings, device)
+
+        def part(batch: int) -> Training:
+            return Training(copy.deepcopy(model), source, replace(settings, batch=batch), device)
+
+        trial, per_step = _speed(whole, part, seconds)
         evaluation = _seconds_per_evaluation(trial, held_out) if held_out is not None else 0.0
     evaluations = -(-whole.steps // (settings.evaluate_every or whole.per_epoch))  # the last step's included
     total = whole.steps * per_step + evaluations * evaluation
-    return Estimate(per_step, whole.steps, total, settings.batch / per_step, tried)
+    return Estimate(per_step, whole.steps, total, settings.batch / per_step, trial.settings.batch)
+
+
+def _speed(whole: Training, part: Callable[[int], Training], seconds: float) -> tuple[Training, float]:
+    """The training that was tried, with as large a `part` of the batch as time allows, and seconds per whole step."""
+    batch = whole.settings.batch
+    if batch <= PROBE:
+        return whole, _seconds_per_step(whole, seconds)
+    trial = part(PROBE)
+    taken = _seconds_per_step(trial, 0.0, least=2)
+    fits = min(batch, int(PROBE * seconds / 2 / taken))
+    if fits == batch or fits >= 2 * PROBE:
+        trial = whole if fits == batch else part(fits)
+        taken = _seconds_per_step(trial, seconds)
+    return trial, taken * batch / trial.settings.batch
 
 
 def _seconds_per_step(training: Training, seconds: float, least: int = 1) -> float:
@@ -89,7 +101,7 @@ def _seconds_per_step(training: Training, seconds: float, least: int = 1) -> flo
 
 def _seconds_per_evaluation(trial: Training, held_out: Source) -> float:
     """Of all held-out images, from some of them: looked at twice, for the first time is slower."""
-    part = _Part(held_out, min(len(held_out), trial.settings.batch, BATCH))
+    part = _Part(held_out, min(len(held_out), max(PROBE, trial.settings.batch), BATCH))
     for _ in range(2):
         began = time.perf_counter()
         held_out_terms(trial.model, part, trial.device, trial.settings.precision)  # type: ignore[arg-type]
