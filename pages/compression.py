@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui import cache, controls, frame
 from ui.figures import PLOT
-from ui.figures_compression import Curve, rate_curves, symbol_bars
+from ui.figures.compression import Curve, rate_curves, symbol_bars
 from ui.lessons import compression as lesson
 from ui.lessons.compression import DATA
 from ui.palette import ROLE_COLOURS, RUN_COLOURS

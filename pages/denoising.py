@@ -11,7 +11,7 @@ from torch import Tensor
 from ui import cache, controls, frame
 from ui.draw_pad import draw_pad
 from ui.figures import PLOT
-from ui.figures_denoising import fidelity_curves
+from ui.figures.denoising import fidelity_curves
 from ui.lessons import denoising as lesson
 from ui.lessons.denoising import DATA, METHODS, NOISES, Noise
 from ui.picture_rows import Row, picture_rows

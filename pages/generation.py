@@ -10,7 +10,7 @@ import torch
 from ui import cache, controls, frame
 from ui.cards import ModelCard, families, model_cards
 from ui.figures import PLOT
-from ui.figures_generation import (
+from ui.figures.generation import (
     box_over_dimensions,
     by_source,
     marked_sheet,

@@ -9,7 +9,7 @@ import torch
 
 from ui import cache, controls, frame
 from ui.figures import PLOT
-from ui.figures_reduction import angle_lines, error_curves, error_line, plane_map, signed_pictures
+from ui.figures.reduction import angle_lines, error_curves, error_line, plane_map, signed_pictures
 from ui.latent_map import ship
 from ui.lessons import reduction as lesson
 from ui.lessons.reduction import DATA, METHODS, TITLES, Memory, Trace

@@ -11,11 +11,11 @@ import streamlit as st
 from ui import controls, frame
 from ui.cards import ModelCard, damaged_models, found_runs, model_cards
 from ui.figures import PLOT
-from ui.figures_runs import run_curves
-from ui.run_events import held_out_of
-from ui.run_table import SCORES, STYLES, curve_of, legend_of, table_of, title_of
+from ui.figures.runs import run_curves
 from ui.text import plain
-from ui.training_standing import start_what_may_start
+from ui.training.events import held_out_of
+from ui.training.standing import start_what_may_start
+from ui.training.table import SCORES, STYLES, curve_of, legend_of, table_of, title_of
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.models import MODELS

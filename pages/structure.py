@@ -12,7 +12,7 @@ import torch
 from ui import controls, frame
 from ui.cards import ModelCard, families
 from ui.figures import PLOT
-from ui.figures_structure import (
+from ui.figures.structure import (
     HEIGHT,
     MAP_HEIGHT,
     cluster_cards,

@@ -7,11 +7,11 @@ import streamlit as st
 from ui import controls, frame
 from ui.cache import held_out
 from ui.live_plane import LiveFilm, live_plane
-from ui.own_data import offer
-from ui.training_form import choices
-from ui.training_standing import standing
-from ui.training_time import lasting, scoring_seconds, time_needed
-from ui.training_watch import LIVE, curves, film
+from ui.training.form import choices
+from ui.training.own_data import offer
+from ui.training.standing import standing
+from ui.training.time_needed import lasting, scoring_seconds, time_needed
+from ui.training.watch import LIVE, curves, film
 from ui.visitor import visitor
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput

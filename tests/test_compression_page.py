@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from ui import frame
 from ui.cache import checkpoint, encoded, held_out
-from ui.figures_compression import Curve, rate_curves, symbol_bars
+from ui.figures.compression import Curve, rate_curves, symbol_bars
 from ui.lessons import compression as lesson
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import denoising as benchmark
 from ui import frame
 from ui.cache import held_out
-from ui.figures_denoising import fidelity_curves
+from ui.figures.denoising import fidelity_curves
 from ui.lessons import denoising as lesson
 from ui.lessons.denoising import METHODS, NOISES
 from vae_core.errors import InvalidInput

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from tests.test_explorer import TWO_FRAMES, drawn, json_numbers, latent
-from ui import cache, figures_generation
+from ui import cache
+from ui.figures import generation as figures
 from ui.lessons import generation as lesson
 from vae_core.checkpoints import read_bundled
 from vae_core.folders import PROJECT
@@ -106,15 +107,15 @@ def test_specimens_take_a_class_after_another() -> None:
 
 
 def test_distances_have_their_places_on_a_logarithmic_scale() -> None:
-    places = figures_generation.log_place(np.array([0.0, 0.1, 3.0**0.5, 30.0, 1e9]))
+    places = figures.log_place(np.array([0.0, 0.1, 3.0**0.5, 30.0, 1e9]))
     assert places == pytest.approx([0, 0, 0.5, 1, 1], abs=1e-6)
 
 
 def test_a_white_line_stands_around_the_holes() -> None:
     radii = np.full((6, 6), 0.2)
     radii[2:4, 2:4] = 9.0
-    picture = figures_generation.distance_picture(radii)
-    cell = figures_generation.CELL
+    picture = figures.distance_picture(radii)
+    cell = figures.CELL
     white = (picture == 255).all(axis=2)
     assert white.sum() == 4 * (2 * cell - 1) and white[2 * cell, 2 * cell] and not white[2 * cell + 1, 2 * cell + 1]
 
@@ -122,16 +123,16 @@ def test_a_white_line_stands_around_the_holes() -> None:
 def test_a_class_is_written_in_the_depth_of_its_region() -> None:
     seen, sure = np.zeros((9, 9), int), np.ones((9, 9))
     seen[:, 4:] = 1
-    places = figures_generation.name_places(sure, seen, ["left", "right", "nowhere"])
+    places = figures.name_places(sure, seen, ["left", "right", "nowhere"])
     assert [name for _, _, name in places] == ["left", "right"]
     assert places[0][0] < 4 / 9 < places[1][0] and 0.2 < places[1][1] < 0.8
 
 
 def test_only_marked_pictures_have_a_frame() -> None:
     images = np.full((5, 1, 4, 4), 7, np.uint8)
-    sheet = figures_generation.marked_sheet(images, np.arange(5) == 3, 3)
+    sheet = figures.marked_sheet(images, np.arange(5) == 3, 3)
     assert sheet.shape == (16, 24, 3)
-    assert (sheet[8, :8] == figures_generation.MARK).all() and (sheet[0] == 0).all()
+    assert (sheet[8, :8] == figures.MARK).all() and (sheet[0] == 0).all()
     assert (sheet[2:6, 2:6] == 7).all() and (sheet[10:14, 18:22] == 0).all()  # the sixth place is empty
 
 

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.harness import PROJECT, served
 from tests.conftest import files_in
 from tests.own_images import Files, folder, npz
-from ui import own_data
-from ui.own_data import Job, Stopped, plain, within
+from ui.training import own_data
+from ui.training.own_data import Job, Stopped, plain, within
 from vae_core.data import dataset, datasets
 from vae_core.data.own import add_images
 
@@ -23,7 +23,7 @@ from vae_core.data.own import add_images
 def page() -> None:
     import streamlit as st
 
-    from ui.own_data import offer
+    from ui.training.own_data import offer
 
     if (name := offer()) is not None:
         st.session_state.setdefault("returned", []).append(name)
@@ -281,7 +281,7 @@ def test_a_folder_chosen_in_a_browser_keeps_its_classes(browser: Browser, tmp_pa
     for path, content in [*folder(), ("cat/a_$b$_c.txt", b"text")]:
         (tmp_path / "pets" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "pets" / path).write_bytes(content)
-    script = "from ui.own_data import offer\noffer()"
+    script = "from ui.training.own_data import offer\noffer()"
     environment = {"PYTHONPATH": str(PROJECT), "LATENT_DATA": str(tmp_path / "data")}
     with served(script, environment=environment) as address, browser.new_context() as context:
         page = context.new_page()

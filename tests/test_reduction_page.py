@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from ui import frame
 from ui.cache import held_out
-from ui.figures_reduction import angle_lines, error_curves, signed_pictures
+from ui.figures.reduction import angle_lines, error_curves, signed_pictures
 from ui.lessons import reduction as lesson
 from vae_core.errors import InvalidInput
 from vae_core.folders import PROJECT

@@ -22,7 +22,7 @@ from tests.conftest import files_in
 from tests.test_explorer import PIXELS
 from tests.test_models import build
 from tests.test_pages import opened
-from ui.run_table import HIDDEN, NOTHING, WORDS, came_out, curve_of, it_took, set_differently, table_of
+from ui.training.table import HIDDEN, NOTHING, WORDS, came_out, curve_of, it_took, set_differently, table_of
 from vae_core.checkpoints import CONFIG, WEIGHTS, read_model, round_weights, write_model
 from vae_core.models import MODELS
 from vae_core.recipes import RECIPES

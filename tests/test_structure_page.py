@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from ui.figures_structure import Card, Measured, Series, cluster_cards, contingency_heat, cost_lines, score_curves
+from ui.figures.structure import Card, Measured, Series, cluster_cards, contingency_heat, cost_lines, score_curves
 from ui.lessons import structure as lesson
 from vae_core.checkpoints import read_bundled
 from vae_core.data import DATASETS

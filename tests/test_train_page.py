@@ -17,11 +17,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.running import add_blobs
 from tests.test_pages import NONSENSE, opened
-from ui import frame, training_form, training_standing, training_time, training_watch
+from ui import frame
 from ui.figures import loss_curve, settled_range, thinned
-from ui.run_events import events_of
-from ui.training_form import channels_for, name_of
-from ui.training_time import lasting, scoring_seconds
+from ui.training import form, standing, time_needed, watch
+from ui.training.events import events_of
+from ui.training.form import channels_for, name_of
+from ui.training.time_needed import lasting, scoring_seconds
 from vae_core.checkpoints import CONFIG, WEIGHTS
 from vae_core.data import own
 from vae_core.errors import InvalidInput
@@ -41,10 +42,10 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A runs folder of each test's own, no trial, and no worker that outlives a test."""
     monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("LATENT_MOST_RUNS", "0")
-    monkeypatch.setattr(training_time, "estimate", lambda *given, **named: Estimate(0.01, 100, 30.0, 25_600.0, 256))
+    monkeypatch.setattr(time_needed, "estimate", lambda *given, **named: Estimate(0.01, 100, 30.0, 25_600.0, 256))
     monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # AppTest forgets a click where a page restarts
-    training_time._trial.clear()
-    training_time._scoring_seconds.clear()
+    time_needed._trial.clear()
+    time_needed._scoring_seconds.clear()
     return tmp_path / "runs"
 
 
@@ -93,13 +94,13 @@ def test_another_visitors_run_is_stopped_only_by_its_name() -> None:
     assert not page.exception and run.status().state == "stopped"
 
 
-@pytest.mark.parametrize("model", training_form.KINDS)
+@pytest.mark.parametrize("model", form.KINDS)
 def test_every_model_can_be_chosen_and_started(model: str) -> None:
     page = opened("train", model=model)
     assert not page.exception and not page.error and not page.warning
     press(page, "Start")
     (run,) = runs()
-    assert run.config.recipe.model == training_form.KINDS[model]
+    assert run.config.recipe.model == form.KINDS[model]
     assert not opened("train", run=run.name).exception
 
 
@@ -133,7 +134,7 @@ def test_numbers_out_of_range_are_refused_with_what_is_allowed(key: str, value: 
 
 
 def test_a_batch_larger_than_the_data_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_time, "estimate", estimate)
+    monkeypatch.setattr(time_needed, "estimate", estimate)
     page = opened("train", batch="65000")
     assert any("larger than the data" in error.value for error in page.error)
     press(page, "Start")
@@ -159,7 +160,7 @@ def test_a_finished_run_can_be_replayed_and_explored(finished: Path, own_runs: P
     assert not page.exception and not page.error and not page.warning
     assert "**Finished** after" in text(page)
     assert "2,000 of 10,000 held-out images" in text(page)
-    assert "Latents " in training_watch.note(run, (0, 2), True)
+    assert "Latents " in watch.note(run, (0, 2), True)
     assert [widget.label for widget in page.selectbox if widget.label in ("Across", "Up")] == ["Across", "Up"]
     links = [link.label for link in page.get("page_link")]
     assert links == ["Latent map", "Sampling grid", "Runs"]
@@ -207,12 +208,12 @@ def test_a_killed_run_is_told_from_a_slow_one(finished: Path, own_runs: Path) ->
     run = put(finished, own_runs)
     run.write_state("running")
     assert "**Killed:**" in text(opened("train", run=run.name))
-    assert "**Slow:**" in training_standing.in_words(Status("slow", 5, 10))
-    assert "held-out score" in training_standing.in_words(Status("finished", 5, 10, 3.0))
-    assert training_standing.in_words(Status("running", 10, 10)).startswith("**Scoring**")
+    assert "**Slow:**" in standing.in_words(Status("slow", 5, 10))
+    assert "held-out score" in standing.in_words(Status("finished", 5, 10, 3.0))
+    assert standing.in_words(Status("running", 10, 10)).startswith("**Scoring**")
     early = Status("running", 5, 10, 3.0, 3.0, "Trained; now its scores: continuity.")
-    assert training_standing.in_words(early).endswith("Trained; now its scores: continuity.")
-    assert training_standing.in_words(Status("running", 5, 10, 3.0, 3.0)).startswith("**Training.**")
+    assert standing.in_words(early).endswith("Trained; now its scores: continuity.")
+    assert standing.in_words(Status("running", 5, 10, 3.0, 3.0)).startswith("**Training.**")
 
 
 def test_a_failed_run_without_a_snapshot_cannot_be_resumed(finished: Path, own_runs: Path) -> None:
@@ -230,12 +231,12 @@ def test_what_scoring_adds_is_known_from_the_last_time(finished: Path, own_runs:
     weights = run.model_folder / WEIGHTS
     ended = run.told()["time"]
     os.utime(weights, (ended - 42, ended - 42))
-    training_time._scoring_seconds.clear()
+    time_needed._scoring_seconds.clear()
     assert scoring_seconds(TINY) == pytest.approx(42, abs=0.01)
     assert scoring_seconds(replace(TINY, data="fashion_mnist")) is None
     assert "Then come its scores, which took 42 s the last time." in text(opened("train"))
     os.utime(weights, (ended + 1, ended + 1))  # it was copied here: nobody can tell
-    training_time._scoring_seconds.clear()
+    time_needed._scoring_seconds.clear()
     assert scoring_seconds(TINY) is None
     assert "Then come its scores, not counted above." in text(opened("train"))
 
@@ -246,10 +247,10 @@ def test_the_time_left_counts_the_scoring_where_it_is_known(finished: Path, own_
     status = Status("running", 4, 7, 3.0, 100.0)
     shown: list[tuple[float, str]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_standing.st, "progress", lambda share, told: shown.append((share, told)))
+        patch.setattr(standing.st, "progress", lambda share, told: shown.append((share, told)))
         for known, now in ((None, status), (42.0, status), (42.0, status._replace(message="Trained; now its scores."))):
-            patch.setattr(training_standing, "scoring_seconds", lambda recipe, known=known: known)
-            training_standing.show_progress(first, now)
+            patch.setattr(standing, "scoring_seconds", lambda recipe, known=known: known)
+            standing.show_progress(first, now)
     assert shown == [
         (4 / 7, "Epoch 0.6 of 1, 2 min left, then its scores"),
         (4 / 7, "Epoch 0.6 of 1, 2 min left"),
@@ -265,7 +266,7 @@ def test_data_that_were_exchanged_are_measured_and_opened_anew(monkeypatch: pyte
         seen.append((len(source), *source.shape))
         return Estimate(0.01, 100, 30.0, 25_600.0, 96)
 
-    monkeypatch.setattr(training_time, "estimate", look)
+    monkeypatch.setattr(time_needed, "estimate", look)
     add_blobs()
     link = {"data": "blobs (own data)", "latent": "3"}
     page = opened("train", **link)
@@ -284,7 +285,7 @@ def test_data_that_were_exchanged_are_measured_and_opened_anew(monkeypatch: pyte
 def test_a_small_dataset_starts_with_a_batch_that_it_can_fill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Chosen after another whose batch would be too large, and with the real trial."""
     monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(training_time, "estimate", estimate)
+    monkeypatch.setattr(time_needed, "estimate", estimate)
     add_blobs()
     page = opened("train", batch="512")
     assert page.number_input(key="batch").value == 512
@@ -334,17 +335,17 @@ def test_early_stopping_names_the_score_that_it_looks_at() -> None:
 
 
 def test_a_trial_of_less_than_a_batch_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_time, "estimate", lambda *given: Estimate(9.0, 100, 900.0, 200.0, 512))
+    monkeypatch.setattr(time_needed, "estimate", lambda *given: Estimate(9.0, 100, 900.0, 200.0, 512))
     assert "reckoned from one of 512 images" in text(opened("train", batch="4096"))
-    training_time._trial.clear()
+    time_needed._trial.clear()
     assert "reckoned" not in text(opened("train", batch="512"))
 
 
 def test_only_the_last_pack_grows(finished: Path, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_watch, "PACK", 3)
+    monkeypatch.setattr(watch, "PACK", 3)
     run = put(finished, own_runs)
     steps = run.frames()
-    fewer, more = (training_watch.packs_of(run, steps[:count], (0, 1)) for count in (4, 5))
+    fewer, more = (watch.packs_of(run, steps[:count], (0, 1)) for count in (4, 5))
     assert fewer[0] == more[0] and fewer[1] != more[1]
     headers = [read_header(pack) for pack in (fewer[1], more[1])]
     assert headers[0]["slot"] == headers[1]["slot"] != read_header(fewer[0])["slot"]
@@ -358,7 +359,7 @@ def test_the_strongest_latents_span_the_plane(finished: Path, own_runs: Path) ->
     page = opened("train", run=run.name)
     assert list(page.session_state["strongest"].values()) == [tuple(expected)]
     page = opened("train", run=run.name, across="latent 3", up="latent 1")
-    assert "Latents 3 and 1 of 3." in training_watch.note(run, (2, 0), True)
+    assert "Latents 3 and 1 of 3." in watch.note(run, (2, 0), True)
     assert not page.warning
 
 
@@ -396,8 +397,8 @@ def test_a_trial_that_fails_is_told_and_gives_the_device_back(monkeypatch: pytes
         raise InvalidInput("The device ran out of memory.")
 
     returned: list[str] = []
-    monkeypatch.setattr(training_time, "estimate", fail)
-    monkeypatch.setattr(training_time, "give_back", lambda device: returned.append(device.type))
+    monkeypatch.setattr(time_needed, "estimate", fail)
+    monkeypatch.setattr(time_needed, "give_back", lambda device: returned.append(device.type))
     page = opened("train", device="cpu")
     assert [told.value for told in page.error] == ["The device ran out of memory."] and not page.exception
     assert returned == ["cpu"]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ui import cache
 from ui.cards import ModelCard
-from ui.figures_generation import distance_picture, name_places, opinion_picture
+from ui.figures.generation import distance_picture, name_places, opinion_picture
 from ui.hole_map import Patch
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Axis

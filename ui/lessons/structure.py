@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
 from ui.cards import ModelCard
-from ui.figures_structure import Card, Measured, Series
+from ui.figures.structure import Card, Measured, Series
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
 from vae_core.data import dataset
 from vae_core.latent.clusters import (

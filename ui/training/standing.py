@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui.cards import model_cards
 from ui.text import plain
-from ui.training_time import lasting, scoring_seconds
+from ui.training.time_needed import lasting, scoring_seconds
 from vae_core.errors import InvalidInput
 from vae_core.runs.folder import SNAPSHOT, Run, Status
 from vae_core.runs.queue import dispatch, enqueue

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ui.figures_runs import DASHES
+from ui.figures.runs import DASHES
 from ui.palette import RUN_COLOURS
-from ui.run_events import events_of, held_out_of
+from ui.training.events import events_of, held_out_of
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 from vae_core.models import MODELS

@@ -14,7 +14,7 @@ from ui.figures import PLOT, kl_bars, loss_curve
 from ui.latent_map import ship
 from ui.live_plane import LiveFilm, live_plane
 from ui.palette import ROLE_COLOURS
-from ui.run_events import events_of, held_out_of
+from ui.training.events import events_of, held_out_of
 from vae_core.latent.browser import pack_frames, pack_id
 from vae_core.metrics.active_latents import THRESHOLD
 from vae_core.models import MODELS
