@@ -152,6 +152,16 @@ def settle(page: Page, title: str) -> None:
     page.wait_for_function(SETTLED, timeout=90_000)
 
 
+def go_to(page: Page, title: str) -> None:
+    """Through the navigation: a page stands there by itself, or in the menu of its section."""
+    navigation = page.get_by_role("navigation", name="App pages")
+    if title == "Home":
+        navigation.get_by_role("link", name=title).click()
+        return
+    navigation.get_by_role("button", name="Training" if title == "Train" else "Latent spaces").click()
+    page.get_by_role("menuitem", name=title, exact=True).click()
+
+
 def test_pages_change_without_a_word_on_the_console(page: Page, app: str) -> None:
     complaints: list[str] = []
 
@@ -164,7 +174,7 @@ def test_pages_change_without_a_word_on_the_console(page: Page, app: str) -> Non
     page.goto(app)
     settle(page, "Home")
     for title in (*QUESTIONS, "Latent map", "Home", "Latent map"):
-        page.get_by_role("link", name=title, exact=True).first.click()
+        go_to(page, title)
         settle(page, title)
     expect(page.get_by_test_id("decoded")).to_have_attribute("data-z", json_numbers(), timeout=90_000)
     assert complaints == []
@@ -177,7 +187,7 @@ def test_the_very_first_visitor_may_come_through_a_link(browser: Browser) -> Non
     with served(APP) as fresh:
         page = browser.new_page()
         page.goto(f"{fresh}/latent_map")
-        expect(page.get_by_role("link", name="Sampling grid", exact=True).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("button", name="Latent spaces", exact=True)).to_be_visible(timeout=60_000)
         expect(page.get_by_test_id("decoded")).to_have_attribute("data-z", json_numbers(), timeout=90_000)
         assert page.get_by_role("dialog").count() == 0
         page.close()

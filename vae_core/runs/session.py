@@ -19,7 +19,8 @@ from torch import distributed
 from vae_core.errors import InvalidInput
 from vae_core.folders import HALF_WRITTEN
 from vae_core.runs.config import write_json
-from vae_core.runs.folder import HEARTBEAT, LOCK, STATE, STOP, Run
+from vae_core.runs.folder import HEARTBEAT, LOCK, STOP, Run
+from vae_core.runs.locks import queue_lock
 from vae_core.training import Training
 from vae_core.training.distributed import Shard, any_of
 from vae_core.training.memory import out_of_memory
@@ -95,9 +96,10 @@ def held(run: Run) -> Iterator[None]:
 
 
 def tidy(run: Run) -> None:
-    """Remove what a killed worker left half-written under a temporary name; whoever calls holds the lock."""
-    for path in run.folder.rglob(f".*{HALF_WRITTEN}"):
-        if not path.name.startswith(f".{STATE}."):  # which the queue may be writing at this moment
+    """Remove what a killed worker left half-written under a temporary name; whoever calls holds the run's lock, and
+    the queue is held here, for it writes the state of runs as well."""
+    with suppress(InvalidInput), queue_lock():  # of a queue that cannot be held: later
+        for path in run.folder.rglob(f".*{HALF_WRITTEN}"):
             with suppress(OSError):  # a folder of that name, or somebody else's: nothing that training needs gone
                 path.unlink()
 
