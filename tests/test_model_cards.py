@@ -14,8 +14,9 @@ from vae_core.checkpoints import CONFIG, write_metrics, write_model
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder of bundled models; what is kept of the real one is forgotten before and after."""
+    """An empty folder of bundled models, and no runs; what is kept of the real one is forgotten before and after."""
     monkeypatch.setattr("vae_core.checkpoints.BUNDLED_CHECKPOINTS", tmp_path)
+    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
     cards._read_cards.clear()
     yield tmp_path
     cards._read_cards.clear()

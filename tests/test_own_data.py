@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -372,20 +373,24 @@ def test_damaged_data_can_be_removed(cache: Path) -> None:
 # A disk that is full, or cannot be written.
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """Files stop growing at 1000 bytes, as on a full disk: the system refuses, not a double of ours."""
+    """Files stop growing at 1000 bytes, as on a full disk: the system refuses, not a double of ours. For as short as
+    can be: whatever this process writes meanwhile, be it the report of the tests, is refused as well."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_is_one_sentence_and_no_half_file(small_disk: None, cache: Path) -> None:
-    with pytest.raises(InvalidInput, match="free some space there, or set LATENT_DATA"):
-        add_images("pets", folder())
+def test_a_full_disk_is_one_sentence_and_no_half_file(cache: Path) -> None:
+    files = folder()
+    with pytest.raises(InvalidInput, match="free some space there, or set LATENT_DATA"), small_disk():
+        add_images("pets", files)
     assert files_in(cache) == {}
 
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from torch import distributed
 
 from vae_core.errors import InvalidInput
-from vae_core.folders import HALF_WRITTEN
+from vae_core.folders import HALF_WRITTEN, runs_folder
 from vae_core.runs.config import write_json
 from vae_core.runs.folder import HEARTBEAT, LOCK, STOP, Run
 from vae_core.runs.locks import queue_lock
@@ -97,8 +97,9 @@ def held(run: Run) -> Iterator[None]:
 
 def tidy(run: Run) -> None:
     """Remove what a killed worker left half-written under a temporary name; whoever calls holds the run's lock, and
-    the queue is held here, for it writes the state of runs as well."""
-    with suppress(InvalidInput), queue_lock():  # of a queue that cannot be held: later
+    the queue is held here, for it writes the state of its runs as well."""
+    is_queued = run.folder.parent == runs_folder().absolute()
+    with suppress(InvalidInput), queue_lock() if is_queued else nullcontext():  # a queue that cannot be held: later
         for path in run.folder.rglob(f".*{HALF_WRITTEN}"):
             with suppress(OSError):  # a folder of that name, or somebody else's: nothing that training needs gone
                 path.unlink()
