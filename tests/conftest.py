@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from torch import Tensor
 
 from benchmarks import harness
 from vae_core.data.base import StoredImages
 
 torch.set_num_threads(1)
+expect.set_options(timeout=60_000)  # milliseconds: a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="session", autouse=True)
