@@ -31,6 +31,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # a page that an earlier test ran may have set another number
 
 
 @pytest.fixture(scope="session")

@@ -223,6 +223,7 @@ def test_a_run_stopped_when_all_but_its_scores_was_done(own_folder: Path) -> Non
 
 def test_it_goes_on_with_as_many_threads_as_it_began(own_folder: Path) -> None:
     run = new(own_folder / "demo")
+    torch.set_num_threads(1)
     work(run, progress=asks_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))
     seen: set[int] = set()
     torch.set_num_threads(2)
