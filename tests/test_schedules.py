@@ -87,11 +87,11 @@ def test_the_rows_of_several_processes_are_the_noise_of_one() -> None:
     assert torch.equal(torch.cat([draws(0, 2), draws(1, 2)]), draws(0, 1))
 
 
-def test_a_short_training_warms_up_for_a_tenth_of_it() -> None:
+def test_a_short_training_warms_up_for_a_third_of_it() -> None:
     settings = TrainSettings(lr=1e-2, warmup=200)
     rates = [learning_rate(step, 20, settings) for step in range(20)]
-    assert rates[:3] == pytest.approx([5e-3, 1e-2, 1e-2]) and rates[-1] < 1e-3
-    assert learning_rate(0, 5, settings) == 1e-2, "no step to spare"
+    assert rates[:2] == pytest.approx([1e-2 / 6, 2e-2 / 6]) and rates[6] == pytest.approx(1e-2) and rates[-1] < 1e-3
+    assert learning_rate(0, 2, settings) == 1e-2, "no step to spare"
 
 
 def test_dropout_takes_its_share_and_keeps_the_mean() -> None:

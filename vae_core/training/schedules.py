@@ -9,8 +9,8 @@ from vae_core.training.settings import TrainSettings
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     """Linear from 0 over the warm-up, then constant or a half cosine to 0 (Loshchilov and Hutter 2017, without
-    restarts). The warm-up is at most a tenth of the training: a short one would never arrive."""
-    warmup = min(settings.warmup, steps // 10)
+    restarts). The warm-up is at most a third of the training: a short one would never arrive."""
+    warmup = min(settings.warmup, steps // 3)
     if step < warmup:
         return settings.lr * (step + 1) / warmup
     if settings.lr_schedule == "constant":

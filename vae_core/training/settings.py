@@ -28,7 +28,7 @@ class TrainSettings:
     batch: int = 256  # images a step, over all processes
     lr: float = 2e-3
     lr_schedule: str = "cosine"  # after the warm-up: half a cosine down to zero, or constant
-    warmup: int = 200  # steps of a linear rise, at most a tenth of all steps
+    warmup: int = 200  # steps of a linear rise, at most a third of all steps
     clip: float = 100.0  # largest norm of the gradient of a step; the losses are sums over pixels, so it is large
     weight_decay: float = 0.0  # decoupled (AdamW), on matrices and kernels only
     precision: str = "auto"  # of the matrix products, see precision.py; weights, latents, losses stay in float32
