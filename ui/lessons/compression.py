@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ui.cache import checkpoint, held_out
+from ui.lessons import read_results
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.codecs import FORMATS, Setting, sheet_file, sheet_images
@@ -29,10 +29,7 @@ REMEDY = "Make it again: `python -m benchmarks.compression --write`."
 @st.cache_resource(show_spinner=False)
 def results() -> dict[str, Any]:
     """What benchmarks/compression.py measured on all held-out images. InvalidInput without it."""
-    try:
-        return json.loads(RESULTS.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be read ({error}). {REMEDY}") from error
+    return read_results(RESULTS, REMEDY)
 
 
 def row_of(latent: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
+from ui.lessons import read_results
 from vae_core.data import ImageSource, dataset
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
@@ -37,10 +37,7 @@ REMEDY = "Make it again: `python -m benchmarks.linear --write`."
 @st.cache_resource(show_spinner=False)
 def results() -> dict[str, Any]:
     """What benchmarks/linear.py measured: errors of every method at every latent size. InvalidInput without it."""
-    try:
-        return json.loads(RESULTS.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be read ({error}). {REMEDY}") from error
+    return read_results(RESULTS, REMEDY)
 
 
 class Linear(NamedTuple):
