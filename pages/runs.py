@@ -139,7 +139,7 @@ def is_busy(status: Status) -> bool:
 
 def drawable(found: list[Run]) -> list[str]:
     """The runs that have begun, and have the scores that are drawn."""
-    return [run.name for run in found if (run.folder / EVENTS).exists() and run.config.recipe.model != "classifier"]
+    return [run.name for run in found if (run.folder / EVENTS).exists() and run.is_pictured]
 
 
 def overview(was_busy: bool, drawn: list[str]) -> None:

@@ -33,11 +33,13 @@ from vae_core.data.sprites import (
     render,
     to_factors,
 )
+from vae_core.data.subset import subset
 from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_DATA
 
-# What an offline machine can load: everything but the training images of Fashion-MNIST.
-OFFLINE = [(name, split) for name in DATASETS for split in SPLITS if (name, split) != ("fashion_mnist", "train")]
+# What an offline machine can load: everything but the training images of two datasets.
+FETCHED = ("fashion_mnist", "cifar10")
+OFFLINE = [(name, split) for name in DATASETS for split in SPLITS if (name in FETCHED, split) != (True, "train")]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,10 @@ def sources() -> Callable[[str, str], ImageSource]:
 def test_a_split_keeps_the_contract(name: str, split: str, sources: Callable[[str, str], ImageSource]) -> None:
     dataset, source = DATASETS[name], sources(name, split)
     count = len(source)
-    assert count == (10_000 if split == "test" else {"mnist": 60_000, "sprites": COUNT - HELD_OUT}[name])
+    train = {"mnist": 60_000, "sprites": COUNT - HELD_OUT}
+    assert count == (train[name] if split == "train" else 500 if name == "cifar10" else 10_000)
+    if split == "test":
+        assert (dataset.held_out or count) == 10_000, "and where there are more in all, that is said"
     assert source.shape == dataset.shape
     assert source.labels.dtype == torch.uint8 and source.labels.shape == (count,)
     assert source.labels.unique().tolist() == list(range(len(dataset.class_names)))
@@ -97,6 +102,26 @@ def test_labels_belong_to_their_pictures(sources: Callable[[str, str], ImageSour
 def test_a_bundled_file_is_the_one_that_is_described(path: Path) -> None:
     described = (BUNDLED_DATA / "README.md").read_text("utf-8").split(f"## {path.name}")[1]
     assert f"sha256: `{hashlib.sha256(path.read_bytes()).hexdigest()}`" in described.split("\n## ")[0]
+
+
+# Parts of a source.
+
+
+def test_a_subset_holds_the_named_classes_and_the_first_images(sources: Callable[[str, str], ImageSource]) -> None:
+    whole = sources("mnist", "test")
+    part = subset(whole, "cpu", classes=(3, 8), images=50)
+    where = ((whole.labels == 3) | (whole.labels == 8)).nonzero()[:50, 0]
+    assert len(part) == 50 and part.shape == whole.shape and torch.equal(part.labels, whole.labels[where])
+    assert torch.equal(part.images(torch.tensor([49, 0])), whole.images(where[[49, 0]]))
+    assert subset(whole) is whole
+    assert len(subset(whole, images=10**6)) == len(whole)
+    factors = subset(sources("sprites", "test"), classes=(2,)).factors
+    assert factors is not None and factors[:, 0].unique().tolist() == [2]
+
+
+def test_a_class_of_which_there_is_no_image_is_named(sources: Callable[[str, str], ImageSource]) -> None:
+    with pytest.raises(InvalidInput, match="12"):
+        subset(sources("mnist", "test"), classes=(3, 12))
 
 
 # Sprites.
@@ -262,6 +287,27 @@ def test_no_network_and_no_copy_is_one_sentence(cache: Path, monkeypatch: pytest
     sentence = str(raised.value)
     assert str(error) in sentence and str(cache) in sentence and "internet" in sentence
     assert files_in(cache.parent) == {}
+
+
+def fake_photographs(folder: str, train: bool, download: bool) -> SimpleNamespace:
+    """What torchvision's class of colour photographs offers after a download: data [N, 32, 32, 3], targets a list."""
+    assert download and Path(folder).is_dir()
+    count = 20 if train else 10
+    data = np.arange(count * 32 * 32 * 3, dtype=np.uint32).reshape(count, 32, 32, 3).astype(np.uint8)
+    return SimpleNamespace(data=data, targets=[number % 10 for number in range(count)])
+
+
+def test_photographs_have_their_channels_first_and_all_test_images_after_a_download(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(DATASETS["cifar10"].load("test")) == 500, "those that are bundled"
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", fake_photographs)
+    train = DATASETS["cifar10"].load("train")
+    expected = torch.from_numpy(fake_photographs(str(cache.parent), True, True).data).permute(0, 3, 1, 2)
+    assert torch.equal(train.images(torch.arange(20)), expected.float() / 255)
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", None)
+    test = DATASETS["cifar10"].load("test")
+    assert (len(test), test.labels.tolist()) == (10, list(range(10))), "from the copy, which holds all of them"
 
 
 def fake_download(folder: str, train: bool, download: bool) -> SimpleNamespace:

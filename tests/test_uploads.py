@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_core.data.uploads import MOST_PIXELS, read_picture
+from vae_core.data.uploads import MOST_PIXELS, read_photograph, read_picture
 from vae_core.errors import InvalidInput
 
 
@@ -129,3 +129,38 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(case: str, box: int | None
     make, named = REFUSED[case]
     with pytest.raises(InvalidInput, match=f"(?s){named}"):
         read_picture(make(), 28, box)
+
+
+def test_a_photograph_keeps_its_colours_and_loses_its_edges() -> None:
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    pixels[:, :16] = (255, 0, 0)  # cut away: only the middle square is taken
+    pixels[:, 16:48] = (10, 200, 30)
+    pixels[:, 48:] = (0, 0, 250)
+    picture, notes = read_photograph(encoded(pixels), 32)
+    assert picture.shape == (3, 32, 32)
+    torch.testing.assert_close(picture[:, 5, 3] * 255, torch.tensor([10.0, 200.0, 30.0]))
+    torch.testing.assert_close(picture[:, 31, 31] * 255, torch.tensor([0.0, 0.0, 250.0]))
+    assert "96 x 64" in notes[0] and "32 x 32" in notes[1]
+
+
+def test_a_photograph_is_averaged_over_areas() -> None:
+    checks = np.indices((64, 64)).sum(0) % 2 * 254
+    picture = read_photograph(encoded(checks.astype(np.uint8)), 32).picture
+    torch.testing.assert_close(picture * 255, torch.full((3, 32, 32), 127.0))
+
+
+def test_a_photograph_of_16_bits_is_scaled() -> None:
+    ramp = np.linspace(0, 60_000, 64 * 64).reshape(64, 64).astype(np.uint16)
+    picture, notes = read_photograph(encoded(ramp, "tiff"), 32)
+    assert picture.min() < 0.02 and picture.max() > 0.98 and "8 bits" in notes[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", encoded(stroke())[:60]])
+def test_what_is_no_photograph_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match="no picture"):
+        read_photograph(content, 32)
+
+
+def test_a_photograph_that_is_too_small_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="20 x 20"):
+        read_photograph(encoded(stroke()[:20, :20]), 32)

@@ -64,7 +64,9 @@ def honesty(cards: Sequence[ModelCard], shown: str) -> None:
 
 def held_out_words(data: str, shown: int | None = None) -> str:
     """How many of how many held-out images are on the screen; or just how many there are."""
-    there = f"{len(held_out(data)):,} held-out images of {dataset(data).title}."
+    here, described = len(held_out(data)), dataset(data)
+    of = f" of the {described.held_out:,}" if described.held_out not in (None, here) else ""
+    there = f"{here:,}{of} held-out images of {described.title}."
     return there if shown is None else f"{shown:,} of {there}"
 
 

@@ -14,8 +14,9 @@ import streamlit as st
 import torch
 
 from ui.cache import held_out
-from vae_core.checkpoints import WEIGHTS
-from vae_core.data import ImageSource, dataset
+from vae_core.checkpoints import WEIGHTS, settings_from
+from vae_core.data import ImageSource, Split, dataset
+from vae_core.data.subset import subset
 from vae_core.folders import runs_folder
 from vae_core.models import MODELS
 from vae_core.recipes import Recipe
@@ -71,15 +72,22 @@ def _trial(data: str, stamp: str, model: str, key: str, device: str, busy: bool)
     settings, training = json.loads(key)
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     kind: Any = MODELS[model]
+    asked: TrainSettings = settings_from(TrainSettings, training, "training")
     place = pick_device(device)
+
+    def whole(split: Split) -> ImageSource:
+        if place.type != "cpu":
+            return dataset(data).load(split, place)
+        return training_images(data) if split == "train" else held_out(data)
+
     with ONE_TRIAL, threads(worker_threads()):
         try:
             return estimate(
                 kind(kind.Config(**settings)),
-                training_images(data) if place.type == "cpu" else dataset(data).load("train", place),
-                TrainSettings(**training),
+                subset(whole("train"), place, asked.classes, asked.images),
+                asked,
                 place,
-                held_out(data) if place.type == "cpu" else dataset(data).load("test", place),
+                subset(whole("test"), place, asked.classes),
             )
         finally:
             give_back(place)

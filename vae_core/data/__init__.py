@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vae_core.data import own
 from vae_core.data.base import Dataset, ImageSource, Split
+from vae_core.data.cifar10 import CIFAR10
 from vae_core.data.fashion_mnist import FASHION_MNIST
 from vae_core.data.mnist import MNIST
 from vae_core.data.sprites import SPRITES
@@ -13,6 +14,7 @@ DATASETS: dict[str, Dataset] = {
     "mnist": MNIST,
     "fashion_mnist": FASHION_MNIST,
     "sprites": SPRITES,
+    "cifar10": CIFAR10,
 }
 
 __all__ = ["DATASETS", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets", "unchanged"]

@@ -74,6 +74,7 @@ class Dataset:
         None  # side in pixels into which the ink of an uploaded picture is scaled; None: no cutting
     )
     grey: bool = True  # pixels between 0 and 1: their cross-entropy is no likelihood ("grey BCE")
+    held_out: int | None = None  # test images in all, where a machine may hold only some of them
     stamp: str = ""  # of data that can be exchanged under its name: another content, another stamp
 
     def load(self, split: Split, device: torch.device | str = "cpu") -> ImageSource:

@@ -6,16 +6,12 @@ through torchvision's downloader, which then leaves such a copy there.
 
 from __future__ import annotations
 
-import tempfile
-from http.client import HTTPException
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from vae_core.data.base import Dataset, ImageSource, Split, StoredImages, read_split
-from vae_core.errors import InvalidInput
-from vae_core.folders import BUNDLED_DATA, data_cache, write_whole
+from vae_core.data.download import download
+from vae_core.folders import BUNDLED_DATA, data_cache
 
 SHAPE = (1, 28, 28)
 CLASSES = (
@@ -29,37 +25,15 @@ def open_split(split: Split, device: torch.device | str) -> ImageSource:
     else:
         path = data_cache() / "fashion_mnist.npz"
         if not path.exists():
-            download(path)
+            download(path, "Fashion-MNIST", fetch)
     return StoredImages(*read_split(path, split, SHAPE, len(CLASSES)), device)
 
 
-def download(path: Path) -> None:
-    """Fetch all of Fashion-MNIST with torchvision and write it to `path` in our format."""
+def fetch(folder: str, train: bool) -> tuple[np.ndarray, np.ndarray]:
     from torchvision.datasets import FashionMNIST
 
-    arrays: dict[str, np.ndarray] = {}
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            for split in ("train", "test"):
-                source = FashionMNIST(folder, train=split == "train", download=True)
-                arrays[f"{split}_images"] = source.data.numpy()[:, None]
-                arrays[f"{split}_labels"] = source.targets.numpy().astype(np.uint8)
-    except (
-        OSError,
-        RuntimeError,
-        HTTPException,
-    ) as error:  # no network, a broken line, or torchvision's own "not found or corrupted"
-        raise InvalidInput(
-            f"The training images of Fashion-MNIST are not on this machine and could not be downloaded ({error}). "
-            f"Connect to the internet once, or copy fashion_mnist.npz to {path}."
-        ) from error
-    try:
-        write_whole(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
-    except OSError as error:
-        raise InvalidInput(
-            f"Fashion-MNIST was downloaded but cannot be kept in {path.parent} ({error}); "
-            "set LATENT_DATA to a folder that can be written."
-        ) from error
+    source = FashionMNIST(folder, train=train, download=True)
+    return source.data.numpy()[:, None], source.targets.numpy()
 
 
 FASHION_MNIST = Dataset(

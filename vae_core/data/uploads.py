@@ -20,7 +20,7 @@ INK = 0.2  # a pixel above this share of full white counts as drawn
 
 
 class Upload(NamedTuple):
-    picture: Tensor  # [1, H, W] in [0, 1], light ink on black as the datasets have it
+    picture: Tensor  # [C, H, W] in [0, 1]; of a drawing light ink on black, as the datasets have it
     notes: tuple[str, ...]  # what was changed to make it fit, in sentences
 
 
@@ -42,8 +42,38 @@ def read_picture(content: bytes, side: int, box: int | None) -> Upload:
     return Upload(picture.clamp(0, 1)[None], tuple(notes))
 
 
+def read_photograph(content: bytes, side: int) -> Upload:
+    """Turn the bytes of an image file into a square colour picture [3, side, side]: its middle, averaged over areas.
+
+    Raises InvalidInput for anything that is no still picture, too large, or smaller than `side`.
+    """
+    image, notes = _opened(content)
+    if min(image.size) < side:
+        raise InvalidInput(
+            f"The picture is {image.width} x {image.height} pixels; it must be at least {side} x {side}, or there is "
+            "nothing to make small."
+        )
+    if image.width != image.height:
+        notes.append(f"The middle square of its {image.width} x {image.height} pixels was taken.")
+    notes.append(f"It was made {side} x {side} pixels large, as the model's own data are.")
+    if image.mode == "F":
+        image = Image.fromarray(np.uint8(255 * np.asarray(image)))
+    square = ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.BOX)
+    pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1)
+    return Upload(pixels.float() / 255, tuple(notes))
+
+
 def _read_grey(content: bytes) -> tuple[Tensor, list[str]]:
     """The pixels [H, W] in [0, 1], and what had to be done for that."""
+    image, notes = _opened(content)
+    if image.mode == "F":
+        return torch.from_numpy(np.array(image)), notes
+    pixels = torch.from_numpy(np.array(image.convert("L")))
+    return pixels.float() / 255, notes
+
+
+def _opened(content: bytes) -> tuple[Image.Image, list[str]]:
+    """A still picture of 8 bits, or one of mode F in [0, 1], and what had to be done for that."""
     notes: list[str] = []
     try:
         with warnings.catch_warnings():
@@ -60,22 +90,21 @@ def _read_grey(content: bytes) -> tuple[Tensor, list[str]]:
         image = ImageOps.exif_transpose(image)  # phones save photos lying down, and a note which way is up
         if image.mode.startswith("I") or image.mode == "F":
             notes.append("Its grey levels (more than 8 bits) were scaled from darkest to lightest.")
-            values = torch.from_numpy(np.asarray(image, dtype=np.float32))
-            low, high = values.aminmax()
-            return (values - low) / (high - low).clamp_min(1), notes
+            values = np.asarray(image, dtype=np.float32)
+            span = max(float(values.max() - values.min()), 1.0)
+            return Image.fromarray((values - values.min()) / span), notes
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             notes.append("Its transparent parts were taken for white paper.")
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        grey = image.convert("L")
+        image.load()
     except InvalidInput:
         raise
     except Exception as error:  # decoders meet a damaged file with whatever error comes first
         raise InvalidInput(
             "The file is no picture that can be read (or it is damaged); choose a PNG, JPEG or WebP."
         ) from error
-    pixels = torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).view(grey.height, grey.width)
-    return pixels.float() / 255, notes
+    return image, notes
 
 
 def _squared(grey: Tensor, side: int) -> Tensor:

@@ -12,6 +12,7 @@ from vae_core.metrics.completeness import completeness
 from vae_core.metrics.continuity import continuity
 from vae_core.metrics.elbo import elbo
 from vae_core.metrics.mig import mig
+from vae_core.metrics.restoration import restoration
 from vae_core.metrics.trial import Source, Spread, Trial, as_json
 
 __all__ = ["METRICS", "Metric", "Number", "Spread", "Trial", "evaluate_all"]
@@ -87,6 +88,18 @@ METRICS: dict[str, Metric] = {
         needs=("codes", "factors"),
         numbers={"mig": Number("mutual information gap", "share of entropy", "higher")},
     ),
+    "restoration": Metric(
+        "Fidelity of the restored pictures",
+        restoration,
+        "PSNR; Wang et al. 2004",
+        needs=("restores",),
+        numbers={
+            "psnr": Number("PSNR", "dB", "higher"),
+            "ssim": Number("SSIM", "index", "higher"),
+            "baseline_psnr": Number("PSNR without a network", "dB", "higher"),
+            "baseline_ssim": Number("SSIM without a network", "index", "higher"),
+        },
+    ),
     "accuracy": Metric(
         "Accuracy of the classifier",
         accuracy,
@@ -110,8 +123,8 @@ def evaluate_all(
 ) -> dict[str, Any]:
     """Every metric that fits a model, as plain JSON: what goes into metrics.json.
 
-    The model is an autoencoder, a VAE or a classifier in eval mode; `source` holds its held-out images;
-    `classifier` judges decoded pictures (continuity and completeness are left out without one). What is not
+    The model is an autoencoder, a VAE, a restoring model or a classifier in eval mode; `source` holds its held-out
+    images; `classifier` judges decoded pictures (continuity and completeness are left out without one). What is not
     defined for a model (the KL of an autoencoder, the MIG without factors) is left out. `progress(share,
     title)` hears what is about to be computed. Raises InvalidInput where a score is not finite.
     """

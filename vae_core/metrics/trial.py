@@ -110,6 +110,7 @@ class Trial:
         return {
             "codes": lambda: hasattr(self.model, "encode"),
             "posterior": lambda: hasattr(self.model, "encode") and self.posterior[1] is not None,
+            "restores": lambda: hasattr(self.model, "restored"),
             "judge": lambda: self.classifier is not None,
             "factors": lambda: self.source.factors is not None,
             "labels": lambda: hasattr(self.model, "features"),  # the model is itself a classifier

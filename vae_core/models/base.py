@@ -15,6 +15,8 @@ from vae_core.losses import bernoulli_nll, gaussian_nll
 from vae_core.models.parts import ACTIVATIONS, NETWORKS, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from vae_core.objective import PLAIN, Context
 
+LONGEST, LARGEST = 4096, 256 * 256  # pixels: of a side, and of an image
+SIZES = f"sides of 1 to {LONGEST} pixels, no more than {LARGEST} pixels in all"
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 
@@ -51,6 +53,11 @@ class LossTerms(NamedTuple):
     kl_per_latent: Tensor  # [Z]
 
 
+def is_allowed(image: tuple[int, int, int]) -> bool:
+    """Whether sides [H, W] are such as a model may have: those of a picture, or of a signal, which is one row."""
+    return all(1 <= side <= LONGEST for side in image[1:]) and math.prod(image[1:]) <= LARGEST
+
+
 @dataclass(frozen=True)
 class LatentConfig:
     """Settings that an autoencoder and a VAE share. Sizes are bounded, so that no file can ask for the moon."""
@@ -70,7 +77,7 @@ class LatentConfig:
                 raise InvalidInput(f"{what} is {shown(value)}; allowed: {allowed}.")
 
         require(len(self.image) == 3 and self.image[0] in (1, 3), "image", self.image, "(1 or 3, height, width)")
-        require(all(4 <= side <= 256 for side in self.image[1:]), "image", self.image, "sides of 4 to 256 pixels")
+        require(is_allowed(self.image), "image", self.image, SIZES)
         require(1 <= self.latent <= 1024, "latent", self.latent, "1 to 1024 dimensions")
         require(self.network in NETWORKS, "network", self.network, " or ".join(NETWORKS))
         require(1 <= len(self.hidden) <= 8, "hidden", self.hidden, "1 to 8 layers")

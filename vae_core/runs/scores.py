@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from vae_core.checkpoints import Checkpoint, read_bundled
 from vae_core.data import ImageSource, dataset, unchanged
 from vae_core.data.binarise import Binarised
+from vae_core.data.subset import subset
 from vae_core.metrics import evaluate_all
+from vae_core.models import LatentModel
 from vae_core.recipes import judge_of
 from vae_core.training import TrainSettings
 
@@ -17,9 +20,9 @@ BINARISED = 0  # the seed of the one draw of black and white on which every mode
 
 def held_out_source(data: str, training: TrainSettings | dict[str, Any], device: Any = "cpu") -> ImageSource:
     """The test split as a model trained so is to be scored on it."""
-    source = dataset(data).load("test", device)
-    binarise = training.binarise if isinstance(training, TrainSettings) else training.get("binarise", False)
-    return Binarised(source, BINARISED) if binarise else source
+    asked = asdict(training) if isinstance(training, TrainSettings) else training
+    source = subset(dataset(data).load("test", device), device, asked.get("classes", ()))
+    return Binarised(source, BINARISED) if asked.get("binarise", False) else source
 
 
 def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | No
     unchanged(checkpoint.dataset, checkpoint.training.get("data_stamp"))
     source = held_out_source(checkpoint.dataset, checkpoint.training)
     judge = None
-    if checkpoint.model_name != "classifier":
+    if isinstance(checkpoint.model, LatentModel):
         name = judge_of(checkpoint.dataset)
         judge = read_bundled(name).model if name else None  # without one, what needs a judge is left out
     return evaluate_all(checkpoint.model, source, judge, progress=progress)

@@ -22,6 +22,7 @@ from safetensors.torch import save
 
 from vae_core.checkpoints import Checkpoint, read_model, round_weights, write_metrics, write_model
 from vae_core.data import ImageSource
+from vae_core.data.subset import subset
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder, write_whole
 from vae_core.models import MODELS, LatentModel
@@ -168,7 +169,7 @@ class _Worker:
         device, data = pick_device(run.config.device), run.data()
         torch.manual_seed(settings.seed)
         model = MODELS[recipe.model](recipe.config)
-        source = data.load("train", device)
+        source = subset(data.load("train", device), device, settings.classes, settings.images)
         if tuple(source.shape) != tuple(recipe.config.image):
             raise InvalidInput(f"The model sees images {recipe.config.image}; {recipe.data} has {source.shape}.")
         held_out = held_out_source(recipe.data, settings, device)
