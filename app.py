@@ -16,9 +16,19 @@ PAGES = {
     "Autoencoders": [
         st.Page("pages/structure.py", title="Structure without labels"),
         st.Page("pages/reduction.py", title="Dimensionality reduction"),
+        st.Page("pages/parts.py", title="Parts of an autoencoder"),
         st.Page("pages/denoising.py", title="Denoising"),
+        st.Page("pages/super_resolution.py", title="Super-resolution"),
+        st.Page("pages/colourisation.py", title="Colourisation"),
+        st.Page("pages/anomaly.py", title="Anomaly detection"),
+        st.Page("pages/signals.py", title="Anomalies in signals"),
         st.Page("pages/compression.py", title="Compression"),
         st.Page("pages/generation.py", title="Generation"),
+    ],
+    "Variational inference": [
+        st.Page("pages/latent_variables.py", title="Latent variable models"),
+        st.Page("pages/inference.py", title="Variational inference"),
+        st.Page("pages/reparameterisation.py", title="Reparameterisation"),
     ],
     "Latent spaces": [
         st.Page("pages/latent_map.py", title="Latent map"),
@@ -26,6 +36,10 @@ PAGES = {
         st.Page("pages/interpolation.py", title="Interpolation"),
         st.Page("pages/continuity_completeness.py", title="Continuity and completeness"),
         st.Page("pages/traversals.py", title="Traversals"),
+    ],
+    "Variants": [
+        st.Page("pages/conditional.py", title="Conditional VAE"),
+        st.Page("pages/discrete.py", title="Discrete VAE"),
     ],
     "Training": [
         st.Page("pages/train.py", title="Train"),

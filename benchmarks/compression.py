@@ -27,7 +27,7 @@ from vae_core.folders import ASSETS, write_whole
 from vae_core.latent.codecs import FORMATS, Setting, jpeg_overhead, sheet_file, sheet_images
 from vae_core.latent.coding import Quantiser, cross_entropy, decibels, entropy, fit_table, read, write
 from vae_core.latent.pictures import to_bytes
-from vae_core.recipes import LATENTS_REDUCTION
+from vae_core.recipes.reduction import LATENTS_REDUCTION
 
 STEPS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)  # in standard deviations of the training codes
 FILE = 1000  # images in a file

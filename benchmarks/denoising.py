@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from vae_core.checkpoints import read_bundled
-from vae_core.corruption import GAUSSIAN, KINDS, corrupt
 from vae_core.data import dataset
-from vae_core.filters import PATCHES, SIZES, STRENGTHS, median, non_local_means
 from vae_core.folders import ASSETS, write_whole
+from vae_core.imaging.corruption import GAUSSIAN, KINDS, corrupt
+from vae_core.imaging.filters import PATCHES, SIZES, STRENGTHS, median, non_local_means
 from vae_core.metrics.fidelity import psnr, ssim
 from vae_core.objective import Context
 

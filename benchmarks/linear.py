@@ -25,7 +25,7 @@ from vae_core.data import dataset
 from vae_core.folders import ASSETS, write_whole
 from vae_core.latent.pca import PCA, Moments, moments, pca, principal_angles
 from vae_core.models import LinearAutoencoder
-from vae_core.recipes import LATENTS_REDUCTION
+from vae_core.recipes.reduction import LATENTS_REDUCTION
 from vae_core.training.full_batch import curve_down
 
 STEPS, EVERY, TOLERANCE = 2500, 25, 1e-6  # as on the page

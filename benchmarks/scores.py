@@ -13,7 +13,7 @@ from vae_core.data import DATASETS
 from vae_core.metrics.elbo import elbo
 from vae_core.metrics.mig import mig
 from vae_core.metrics.trial import Trial
-from vae_core.recipes import BETAS_SPRITES
+from vae_core.recipes.explorers import BETAS_SPRITES
 
 # A prototype with a 512-256 MLP after 100 epochs reached 139.4 and 252.6.
 ELBOS = {"mnist-2d-vae-beta1": 140.5, "fashion-2d-vae-beta1": 253.5}

@@ -15,11 +15,11 @@ from ui.figures.denoising import fidelity_curves
 from ui.lessons import denoising as lesson
 from ui.lessons.denoising import DATA, METHODS, NOISES, Noise
 from ui.picture_rows import Row, picture_rows
-from vae_core.corruption import corrupt
 from vae_core.data import dataset
 from vae_core.data.uploads import read_picture
 from vae_core.errors import InvalidInput
-from vae_core.filters import noise_level, non_local_means
+from vae_core.imaging.corruption import corrupt
+from vae_core.imaging.filters import noise_level, non_local_means
 from vae_core.metrics.fidelity import psnr, ssim
 from vae_core.models import DenoisingAutoencoder
 

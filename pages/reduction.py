@@ -10,6 +10,7 @@ import torch
 from ui import cache, controls, frame
 from ui.figures import PLOT
 from ui.figures.reduction import angle_lines, error_curves, error_line, plane_map, signed_pictures
+from ui.jobs import begin, watched
 from ui.latent_map import ship
 from ui.lessons import reduction as lesson
 from ui.lessons.reduction import DATA, METHODS, TITLES, Memory, Trace
@@ -93,28 +94,6 @@ def maps() -> None:
     )
 
 
-def started(key: str, work: lesson.Work) -> None:
-    """Begin a training; the page runs again, and from then on looks at it twice a second."""
-    st.session_state[key] = lesson.Job(work)
-    st.rerun()
-
-
-def watched(key: str) -> bool:
-    """Show how far a training is, and a Stop. Whether it goes on; one that is over makes the page run again."""
-    job: lesson.Job | None = st.session_state.get(key)
-    if job is None:
-        return False
-    if not job.is_running:
-        del st.session_state[key]
-        if job.problem is not None:
-            raise job.problem
-        st.rerun()
-    bar, stop = st.columns([8, 1], vertical_alignment="bottom")
-    bar.progress(min(1.0, job.share), job.words)
-    stop.button("Stop", key=f"stop {key}", on_click=job.stop)
-    return True
-
-
 def next_start(key: str, new: bool) -> int:
     """The seed in the link; the one after it where that has been used."""
     start = controls.index_from_link(key, MOST_STARTS, 0, "start")
@@ -138,7 +117,7 @@ def link() -> None:
     start = next_start("start", pressed and trace is not None)
     if pressed:
         trace = st.session_state["linear trace"] = Trace(latent, start)
-        started("linear job", lesson.train_linear(trace))
+        begin("linear job", lesson.train_linear(trace))
     with st.container(height=STATE, border=False):  # as high in every state, so that the figure stays where it is
         goes_on = watched("linear job")
         if trace is not None and trace.latent != latent and not goes_on:
@@ -221,7 +200,7 @@ def trap() -> None:
     start = next_start("draw", pressed and memory is not None)
     if pressed:
         memory = st.session_state["memory"] = lesson.new_memory(count, start)
-        started("memory job", lesson.memorise(memory))
+        begin("memory job", lesson.memorise(memory))
     if watched("memory job") and memory is not None:
         known = len(memory.errors)
         figure = error_line(memory.steps[:known], memory.errors[:known], COLOURS["deep"], lesson.MEMORY_STEPS)

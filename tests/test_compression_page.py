@@ -22,7 +22,7 @@ from vae_core.folders import PROJECT
 from vae_core.latent.codecs import FORMATS, Setting
 from vae_core.latent.coding import decibels, fit_table, read, write
 from vae_core.latent.pictures import to_bytes
-from vae_core.recipes import LATENTS_REDUCTION
+from vae_core.recipes.reduction import LATENTS_REDUCTION
 
 
 @pytest.fixture(autouse=True)

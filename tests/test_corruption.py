@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from tests.test_models import build, pictures
-from vae_core.corruption import GAUSSIAN, KINDS, MASKING, SALT_AND_PEPPER, corrupt, corrupt_each
 from vae_core.errors import InvalidInput
+from vae_core.imaging.corruption import GAUSSIAN, KINDS, MASKING, SALT_AND_PEPPER, corrupt, corrupt_each
 from vae_core.models import DenoisingAutoencoder
 from vae_core.objective import Context
 

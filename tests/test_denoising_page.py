@@ -20,8 +20,8 @@ from ui.figures.denoising import fidelity_curves
 from ui.lessons import denoising as lesson
 from ui.lessons.denoising import METHODS, NOISES
 from vae_core.errors import InvalidInput
-from vae_core.filters import median, noise_level, non_local_means
 from vae_core.folders import PROJECT
+from vae_core.imaging.filters import median, noise_level, non_local_means
 
 
 @pytest.fixture(autouse=True)

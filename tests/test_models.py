@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from tests.conftest import blob_source, blobs
 from vae_core.errors import InvalidInput
-from vae_core.models import MODELS, VAE, Autoencoder, LatentModel, Posterior
+from vae_core.models import MODELS, VAE, Autoencoder, LatentModel, Posterior, RestoringModel
 from vae_core.models.base import LIKELIHOODS
 from vae_core.models.parts import ACTIVATIONS, NETWORKS, LatentLinear
 from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import Context
 from vae_core.training import TrainSettings, train
 
-IMAGE = (1, 12, 12)
+IMAGE, COLOUR = (1, 12, 12), (3, 12, 12)
 SMALL: dict[str, Any] = {
     "image": IMAGE, "latent": 3, "hidden": (24,), "channels": (4, 8), "classes": 3, "features": 16, "dropout": 0.0,
     "sigma": (2 * math.pi) ** -0.5,  # at which a Gaussian's constants vanish, and only what can be learned is left
@@ -30,7 +30,13 @@ def build(name: str, **settings: Any) -> Any:
     """A small model of the registry; settings that its config does not have are left out."""
     kind: Any = MODELS[name]
     known = {field.name for field in fields(kind.Config)}
-    return kind(kind.Config(**{key: value for key, value in {**SMALL, **settings}.items() if key in known}))
+    shape = {"image": image_of(name)}
+    return kind(kind.Config(**{key: value for key, value in {**SMALL, **shape, **settings}.items() if key in known}))
+
+
+def image_of(name: str) -> tuple[int, int, int]:
+    """Of the smallest pictures that a model of the registry takes."""
+    return COLOUR if getattr(MODELS[name], "needs_colour", False) else IMAGE
 
 
 def networks(name: str) -> tuple[str, ...]:
@@ -40,13 +46,24 @@ def networks(name: str) -> tuple[str, ...]:
 
 EVERY = [(name, network) for name in MODELS for network in networks(name)]
 LATENT = [(name, network) for name, network in EVERY if issubclass(MODELS[name], LatentModel)]
+RESTORING = [name for name in MODELS if issubclass(MODELS[name], RestoringModel)]
 every_model = pytest.mark.parametrize(("name", "network"), EVERY)
 every_latent_model = pytest.mark.parametrize(("name", "network"), LATENT)
 
 
-def pictures(count: int = 6) -> tuple[Tensor, Tensor]:
-    pixels, labels = blobs(count, IMAGE)
+def pictures(count: int = 6, image: tuple[int, int, int] = IMAGE) -> tuple[Tensor, Tensor]:
+    pixels, labels = blobs(count, image)
     return pixels.float() / 255, labels
+
+
+class Still(Context):
+    """A step without noise, so that two batches can be compared."""
+
+    def normal(self, like: Tensor) -> Tensor:
+        return torch.zeros_like(like)
+
+    def uniform(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        return torch.full(shape, 0.5, device=like.device)
 
 
 @every_model
@@ -60,7 +77,7 @@ def test_says_what_it_is(name: str, network: str) -> None:
 def test_learns(name: str, network: str) -> None:
     model = build(name, network=network)
     settings = TrainSettings(epochs=30, batch=32, lr=5e-3, warmup=0)
-    log = list(train(model, blob_source(96), settings, torch.device("cpu"), log_every=10))
+    log = list(train(model, blob_source(96, image_of(name)), settings, torch.device("cpu"), log_every=10))
     totals = [step.terms["total"] for step in log]
     assert len(totals) == 9
     assert totals[-1] < 0.9 * totals[0]
@@ -70,7 +87,7 @@ def test_learns(name: str, network: str) -> None:
 def test_the_same_weights_and_images_give_the_same_loss_at_any_batch_size(name: str, network: str) -> None:
     """In nats per image: a batch that holds everything twice scores the same."""
     model = build(name, network=network).eval()
-    x, labels = pictures()
+    x, labels = pictures(image=image_of(name))
     doubled = x.repeat(2, 1, 1, 1)
     if isinstance(model, LatentModel):
         code = model.encode(x).mean
@@ -78,7 +95,8 @@ def test_the_same_weights_and_images_give_the_same_loss_at_any_batch_size(name: 
         torch.testing.assert_close(once, twice)
         once, twice = model.loss(x).kl_per_latent, model.loss(doubled).kl_per_latent
     else:
-        once, twice = model.loss(x, labels).total, model.loss(doubled, labels.repeat(2)).total
+        once = model.loss(x, labels, Still()).total
+        twice = model.loss(doubled, labels.repeat(2), Still()).total
     torch.testing.assert_close(once, twice)
 
 
@@ -140,6 +158,28 @@ def test_every_likelihood_reaches_the_encoder(name: str, network: str, likelihoo
     slopes = {key: parameter.grad for key, parameter in model.named_parameters()}
     assert all(slope is not None and slope.abs().sum() > 0 for slope in slopes.values())
     assert ("log_sigma" in slopes) == (model.config.likelihood == "gaussian_learned")
+
+
+@pytest.mark.parametrize("name", RESTORING)
+def test_a_restoring_model_sees_a_part_and_gives_the_whole(name: str) -> None:
+    model = build(name).eval()
+    x, _ = pictures(image=image_of(name))
+    shown = model.degraded(x)
+    assert len(shown) == len(x) and shown.numel() < x.numel(), "something is missing"
+    for made in (model.restored(shown), model.baseline(shown)):
+        assert made.shape == x.shape and made.min() >= 0 and made.max() <= 1
+    assert torch.equal(model.restored(shown), model.restored(shown)), "one answer"
+    alone, beside = model.restored(shown[:2]), model.restored(shown)[:2]
+    torch.testing.assert_close(alone, beside, rtol=0, atol=1e-5)  # no picture hangs on its neighbours in the batch
+
+
+@pytest.mark.parametrize("name", RESTORING)
+def test_all_of_a_restoring_model_is_trained(name: str) -> None:
+    model = build(name)
+    model.loss(pictures(image=image_of(name))[0]).total.backward()
+    slopes = {key: parameter.grad for key, parameter in model.named_parameters()}
+    still = [key for key, slope in slopes.items() if slope is None or not slope.abs().sum() > 0]
+    assert not still, still
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -15,11 +15,12 @@ from streamlit.testing.v1 import AppTest
 from ui import frame
 from ui.cache import held_out
 from ui.figures.reduction import angle_lines, error_curves, signed_pictures
+from ui.jobs import Job
 from ui.lessons import reduction as lesson
 from vae_core.errors import InvalidInput
 from vae_core.folders import PROJECT
 from vae_core.latent.pca import principal_angles
-from vae_core.recipes import LATENTS_REDUCTION
+from vae_core.recipes.reduction import LATENTS_REDUCTION
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +142,7 @@ def test_what_goes_wrong_in_a_training_reaches_the_page() -> None:
         raise InvalidInput("this sentence")
 
     page = opened()
-    job = page.session_state["memory job"] = lesson.Job(work())
+    job = page.session_state["memory job"] = Job(work())
     job.thread.join()
     page.run()
     assert [error.value for error in page.error] == ["this sentence"]
@@ -155,7 +156,7 @@ def test_trainings_wait_for_their_turn_and_can_be_stopped_there() -> None:
         gate.wait(30)
         yield 1.0, "done"
 
-    jobs = [lesson.Job(work()) for _ in range(3)]
+    jobs = [Job(work()) for _ in range(3)]
     jobs[2].thread.join(0.5)
     assert jobs[2].is_running and "Waiting" in jobs[2].words
     jobs[2].stop()

@@ -17,6 +17,7 @@ from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.latent.traversals import order_by_kl
 from vae_core.metrics.stored import wrong_scores
+from vae_core.models import MODELS, LatentModel
 from vae_core.recipes import RECIPES, in_bank
 from vae_core.runs.folder import NAME
 from vae_core.runs.transfer import wrong_training
@@ -169,7 +170,7 @@ def _read_run(folder: str, weights: str, scores: str) -> FoundRun:
     run = Path(folder).parent.name
     try:
         told = read_description(Path(folder))
-        if not hasattr(told.settings, "latent"):
+        if not issubclass(MODELS[told.model_name], LatentModel):
             return FoundRun(None, (0, 0, 0), None)
         card, complaint = card_of(told, f"{RUN}{run}@{weights}", Path(folder), run)
     except InvalidInput as error:

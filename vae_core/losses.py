@@ -46,3 +46,9 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_sigma: Tensor | float) -> Tensor:
 def kl_to_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, 1)) for every latent: [B, Z], nats (Kingma and Welling 2014, appendix B)."""
     return 0.5 * (mean**2 + logvar.exp() - 1 - logvar)
+
+
+def kl_to_uniform(logits: Tensor) -> Tensor:
+    """KL(softmax(logits) || uniform) over K categories: [..., K] -> [...], nats; from 0 to log K."""
+    log_q = torch.log_softmax(logits.float(), dim=-1)
+    return (log_q.exp() * log_q).sum(-1) + math.log(logits.shape[-1])

@@ -12,10 +12,10 @@ from torch import Tensor
 from ui.cache import checkpoint
 from ui.figures import INACTIVE
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
-from vae_core.corruption import GAUSSIAN, MASKING, SALT_AND_PEPPER, corrupt
 from vae_core.errors import InvalidInput
-from vae_core.filters import median, non_local_means
 from vae_core.folders import ASSETS
+from vae_core.imaging.corruption import GAUSSIAN, MASKING, SALT_AND_PEPPER, corrupt
+from vae_core.imaging.filters import median, non_local_means
 from vae_core.metrics.fidelity import psnr, ssim
 from vae_core.objective import Context
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
+from ui.jobs import Work
 from ui.lessons import read_results
 from vae_core.data import ImageSource, dataset
 from vae_core.errors import InvalidInput
@@ -108,43 +107,6 @@ def training_images() -> ImageSource:
 def kept_moments() -> dict[str, Moments]:
     """Mean and covariance of all training images, by the name of the data, once they have been summed up."""
     return {}
-
-
-turns = threading.BoundedSemaphore(2)  # trainings at once; a whole class would slow down each one's
-Work = Iterator[tuple[float, str]]  # which share is done, and what is going on
-
-
-class Job:
-    """A training in a thread of its own: the page stays usable, shows how far it is, and can stop it. (A part of a
-    page that runs by itself cannot be interrupted by a button of its own.)"""
-
-    def __init__(self, work: Work) -> None:
-        self.share, self.words = 0.0, "Starting"
-        self.stopped = False
-        self.problem: Exception | None = None
-        self.thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    @property
-    def is_running(self) -> bool:
-        return self.thread.is_alive()
-
-    def _run(self, work: Work) -> None:
-        while not turns.acquire(timeout=0.2):
-            self.words = "Waiting for another visitor's training to end"
-            if self.stopped:
-                return
-        try:
-            for self.share, self.words in work:
-                if self.stopped:
-                    return
-        except Exception as error:  # it belongs to the page, which is another thread
-            self.problem = error
-        finally:
-            turns.release()
 
 
 @dataclass

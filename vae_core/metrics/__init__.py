@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from vae_core.metrics.accuracy import accuracy
 from vae_core.metrics.active_latents import active_latents
 from vae_core.metrics.completeness import completeness
+from vae_core.metrics.conditional import conditional
 from vae_core.metrics.continuity import continuity
+from vae_core.metrics.discrete import discrete
 from vae_core.metrics.elbo import elbo
 from vae_core.metrics.mig import mig
 from vae_core.metrics.restoration import restoration
@@ -87,6 +89,31 @@ METRICS: dict[str, Metric] = {
         "Chen et al. 2018; Locatello et al. 2019",
         needs=("codes", "factors"),
         numbers={"mig": Number("mutual information gap", "share of entropy", "higher")},
+    ),
+    "conditional": Metric(
+        "Evidence lower bound, the class known",
+        conditional,
+        "Sohn, Lee and Yan 2015",
+        needs=("conditional",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "kl": Number("KL to the prior", "nats per image", "neither"),
+            "elbo": Number("ELBO of log p(x | y)", "nats per image", "higher"),
+            "obeyed": Number("draws of the class that was asked for", "share of draws", "higher"),
+        },
+    ),
+    "discrete": Metric(
+        "Evidence lower bound of a code of letters",
+        discrete,
+        "Jang, Gu and Poole 2017",
+        needs=("letters",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "kl": Number("KL to the uniform prior", "nats per image", "neither"),
+            "elbo": Number("ELBO at beta 1", "nats per image", "higher"),
+            "relaxed_recon": Number("reconstruction with soft letters", "nats per image", "neither"),
+            "used": Number("letters in use", "letters a place", "higher"),
+        },
     ),
     "restoration": Metric(
         "Fidelity of the restored pictures",

@@ -110,6 +110,8 @@ class Trial:
         return {
             "codes": lambda: hasattr(self.model, "encode"),
             "posterior": lambda: hasattr(self.model, "encode") and self.posterior[1] is not None,
+            "conditional": lambda: hasattr(self.model, "encode_as"),
+            "letters": lambda: hasattr(self.model, "letter_logits"),
             "restores": lambda: hasattr(self.model, "restored"),
             "judge": lambda: self.classifier is not None,
             "factors": lambda: self.source.factors is not None,

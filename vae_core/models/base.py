@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from reprlib import repr as shown
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +97,8 @@ class LatentModel(nn.Module):
     """An encoder, a decoder and a likelihood. Subclasses say what the encoder's output means and what the
     objective is."""
 
+    Config: ClassVar[Any]
+    title: ClassVar[str]
     is_generative: ClassVar[bool]  # whether there is a prior to draw codes from
     outputs_per_latent: ClassVar[int]  # numbers that the encoder gives for each latent
     pixels: ClassVar[Literal["sigmoid", "clip"]] = "sigmoid"  # what brings the decoder's outputs into [0, 1]

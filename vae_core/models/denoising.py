@@ -7,8 +7,8 @@ from reprlib import repr as shown
 
 from torch import Tensor
 
-from vae_core.corruption import KINDS, corrupt_each
 from vae_core.errors import InvalidInput
+from vae_core.imaging.corruption import KINDS, corrupt_each
 from vae_core.models.autoencoder import Autoencoder, AutoencoderConfig
 from vae_core.models.base import LossTerms
 from vae_core.objective import PLAIN, Context

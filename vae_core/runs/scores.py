@@ -11,7 +11,7 @@ from vae_core.data import ImageSource, dataset, unchanged
 from vae_core.data.binarise import Binarised
 from vae_core.data.subset import subset
 from vae_core.metrics import evaluate_all
-from vae_core.models import LatentModel
+from vae_core.models import ConditionalVAE, LatentModel
 from vae_core.recipes import judge_of
 from vae_core.training import TrainSettings
 
@@ -31,7 +31,7 @@ def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | No
     unchanged(checkpoint.dataset, checkpoint.training.get("data_stamp"))
     source = held_out_source(checkpoint.dataset, checkpoint.training)
     judge = None
-    if isinstance(checkpoint.model, LatentModel):
+    if isinstance(checkpoint.model, LatentModel | ConditionalVAE):
         name = judge_of(checkpoint.dataset)
         judge = read_bundled(name).model if name else None  # without one, what needs a judge is left out
     return evaluate_all(checkpoint.model, source, judge, progress=progress)

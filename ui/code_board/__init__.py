@@ -1,0 +1,44 @@
+"""A code of letters as a board: a row for each place, a cell for each letter; a click flips one, and the browser
+decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ui.scrubbers.sources import bundle, newest
+
+_board = st.components.v2.component("code_board", **bundle(Path(__file__).parent, "board", decoder=True))
+
+HINT = "Every row is a letter of the code. Click another cell: one letter flips, and the picture with it."
+
+
+def code_board(
+    decoder: str,
+    chances: Sequence[Sequence[float]],
+    picture: str,
+    *,
+    key: str,
+    at: Sequence[int],
+    kl: Sequence[float],
+    on_release: Callable[[], None] | None = None,
+) -> list[int]:
+    """Show the board of a decoder pack that takes one-hot letters [N * K].
+
+    `chances` [N][K] are the encoder's probabilities for the picture, whose data address is `picture`; `at` [N] are the
+    letters to begin with, `kl` [N] the nats that each place carries. Returns the letters [N] that were chosen last.
+    """
+    letters = [int(letter) for letter in at]
+    data: dict[str, Any] = {
+        "decoder": decoder,
+        "chances": [[round(float(chance), 4) for chance in row] for row in chances],
+        "kl": [round(float(value), 3) for value in kl],
+        "picture": picture,
+        "at": letters,
+        "hint": HINT,
+    }
+    told = _board(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
+    return [int(letter) for letter in newest(key, told, letters)]

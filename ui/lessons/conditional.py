@@ -1,0 +1,109 @@
+"""What the lesson on conditional VAEs keeps: weights for the browser, codes of held-out images, styles taken over."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ui import cache
+from vae_core.data import dataset
+from vae_core.latent.browser import pack_decoder
+from vae_core.latent.grids import embed, prior_quantile_grid, tile
+from vae_core.models import ConditionalVAE
+
+# By the name on the screen: the conditional VAE, and the VAE of the same networks that is not told the class.
+OFFERED = {
+    "MNIST 2-D": ("mnist-2d-cvae", "mnist-2d-vae-beta1"),
+    "MNIST 8-D": ("mnist-8d-cvae", None),
+    "Fashion 2-D": ("fashion-2d-cvae", "fashion-2d-vae-beta1"),
+}
+DOTS = 2000  # held-out images on the plane
+COVERED = 0.98  # of the prior, by a sheet of decoded codes
+
+
+def model(name: str) -> ConditionalVAE:
+    found = cache.checkpoint(name).model
+    assert isinstance(found, ConditionalVAE)
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def pack(name: str) -> bytes:
+    """The decoder for the browser; it takes a code [Z] with the class as a one-hot vector behind it."""
+    found = model(name)
+    return pack_decoder(found.decoder, found.config.image, found.config.latent + found.config.classes)
+
+
+class Styles(NamedTuple):
+    codes: Tensor  # [N, Z] posterior means
+    labels: Tensor  # [N] uint8
+
+
+@st.cache_resource(show_spinner="Encoding held-out images", max_entries=8)
+@torch.inference_mode()
+def styles(name: str) -> Styles:
+    """The first held-out images, encoded by a model that is told their classes."""
+    source = cache.held_out(cache.checkpoint(name).dataset)
+    index = torch.arange(min(DOTS, len(source)))
+    labels = source.labels[index]
+    return Styles(model(name).encode_as(source.images(index), labels).mean, labels)
+
+
+@torch.inference_mode()
+def style_of(name: str, picture: Tensor, label: int) -> Tensor:
+    """The code [Z] of a picture [1, C, H, W] that the model is told to be of a class."""
+    return model(name).encode_as(picture, torch.tensor([label])).mean[0]
+
+
+@torch.inference_mode()
+def as_classes(name: str, codes: Tensor) -> Tensor:
+    """Codes [N, Z], each decoded as every class: [N, classes, C, H, W]."""
+    found = model(name)
+    count, classes = len(codes), found.config.classes
+    labels = torch.arange(classes).repeat(count)
+    return found.decode_as(codes.repeat_interleave(classes, 0), labels).view(count, classes, *found.config.image)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+@torch.inference_mode()
+def sheet(name: str, label: int, axes: tuple[int, int], n: int) -> Tensor:
+    """One class over the plane of two latents, n x n codes that share the prior equally, the other latents at 0:
+    one picture [C, n H, n W]."""
+    found = model(name)
+    codes = embed(prior_quantile_grid(n, COVERED), torch.zeros(found.config.latent), axes)
+    return tile(found.decode_as(codes, torch.full((len(codes),), label)), n)
+
+
+@torch.inference_mode()
+def opinion(data: str, picture: Tensor) -> tuple[int, float]:
+    """The class that the bundled classifier gives to a picture [1, C, H, W], and its probability."""
+    judge: Any = cache.classifier(data).model
+    best = judge(picture).softmax(1)[0].max(0)
+    return int(best.indices), float(best.values)
+
+
+def compared(name: str, other: str | None) -> list[dict[str, Any]]:
+    """What the models score on held-out images; nats per image."""
+    rows = []
+    for each in (name, other):
+        if each is None:
+            continue
+        loaded = cache.checkpoint(each)
+        found = loaded.metrics
+        rows.append(
+            {
+                "model": f"{'conditional VAE' if each == name else 'VAE'}, {loaded.model.config.latent} latents",  # type: ignore[union-attr]
+                "reconstruction": found["recon"],
+                "KL to the prior": found["kl"],
+                "-ELBO": -found["elbo"],
+                "draws of the class asked for": found.get("obeyed"),
+            }
+        )
+    return rows
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    return dataset(cache.checkpoint(name).dataset).class_names

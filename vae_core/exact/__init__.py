@@ -1,0 +1,1 @@
+"""Models small enough to be solved exactly: what is only estimated elsewhere is computed here, by quadrature."""

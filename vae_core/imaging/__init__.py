@@ -1,0 +1,1 @@
+"""What is done to pictures without a network: noise, filters, other sizes, other colours."""

@@ -1,0 +1,102 @@
+"""How far below log p(x) the ELBO lies: the bound that many samples tighten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from vae_core.errors import InvalidInput
+from vae_core.metrics.trial import device_of
+
+MOST_SAMPLES = 100_000
+CODES = 2500  # decoded at a time
+
+
+class Source(Protocol):
+    """Held-out images, fetched by an index [B]: [B, C, H, W] in [0, 1]."""
+
+    def __len__(self) -> int: ...
+
+    def images(self, index: Tensor) -> Tensor: ...
+
+
+class Bounds(NamedTuple):
+    """Lower bounds of log p(x), nats per image, averaged over the images; K = 1 is the ELBO by Monte Carlo."""
+
+    samples: list[int]  # K of each bound
+    bound: list[float]
+    standard_error: list[float]  # over images
+    effective: float  # size of the largest K samples that counts: (sum w)^2 / sum w^2, median over images
+    images: int
+
+
+def log_weights(model: Any, x: Tensor, samples: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """log p(x, z) - log q(z | x) for draws z of q(z | x), for images [B, C, H, W]: parts [B, S] in float64, `samples`
+    draws altogether.
+
+    `model` has encode and recon_per_image, its prior is N(0, I). Noise is drawn on the CPU.
+    """
+    posterior = model.encode(x)
+    if posterior.is_deterministic:
+        raise InvalidInput("A deterministic encoder has no q(z | x) to draw from; choose a VAE.")
+    mean, std = posterior.mean, posterior.std
+    for start in range(0, samples, most := max(1, CODES // len(x))):
+        count = min(most, samples - start)
+        noise = torch.randn(count, *mean.shape, generator=generator).to(mean)  # [S, B, Z]
+        z = mean + std * noise
+        again = x.expand(count, *x.shape).flatten(0, 1)  # [S B, C, H, W]
+        recon = model.recon_per_image(again, z.flatten(0, 1)).view(count, len(x))
+        # log N(z; 0, I) - log N(z; mean, std^2): the constants cancel
+        prior = 0.5 * (noise.double() ** 2 - z.double() ** 2).sum(-1) + std.double().log().sum(-1)  # [S, B]
+        yield (prior - recon.double()).T.cpu()
+
+
+def bound_of(weights: Tensor, samples: int) -> Tensor:
+    """log (1/K) sum_k w_k for K = `samples`, averaged over as many groups of K as there are: [B] of log-weights [B, S].
+
+    Each group's expectation is the bound, so all of them together tell it with the least noise.
+    """
+    groups = weights.shape[1] // samples
+    if not groups:
+        raise InvalidInput(f"A bound with K = {samples} needs as many samples; there are {weights.shape[1]}.")
+    grouped = weights[:, : groups * samples].unflatten(1, (groups, samples))
+    return (grouped.logsumexp(-1) - math.log(samples)).mean(-1)
+
+
+def effective_samples(weights: Tensor) -> Tensor:
+    """(sum w)^2 / sum w^2 of log-weights [B, S]: [B], from 1 (one sample carries all) to S (Kong 1992)."""
+    return (2 * weights.logsumexp(-1) - (2 * weights).logsumexp(-1)).exp()
+
+
+@torch.inference_mode()
+def importance_bounds(
+    model: Any, source: Source, samples: Sequence[int], images: int, seed: int = 0, batch: int = 25
+) -> Iterator[tuple[int, Bounds | None]]:
+    """The importance-weighted bound log (1/K) sum_k p(x, z_k) / q(z_k | x), z_k from q(z | x), for every K of `samples`
+    on the first images of a source (Burda, Grosse and Salakhutdinov 2016, equation 8).
+
+    It rises with K towards log p(x). On grey images a Bernoulli "likelihood" is no likelihood: give binarised ones.
+    Yields (images done, None) after each batch, and the bounds with the last.
+    """
+    if not samples or not all(1 <= count <= MOST_SAMPLES for count in samples):
+        raise InvalidInput(f"K is {list(samples)}; allowed: numbers of samples from 1 to {MOST_SAMPLES:,}.")
+    if not 1 <= images <= len(source):
+        raise InvalidInput(f"{images} images were asked for; there are 1 to {len(source):,}.")
+    generator = torch.Generator().manual_seed(seed)
+    rows, effective = [], []
+    for index in torch.arange(images).split(batch):
+        x = source.images(index).to(device_of(model))
+        weights = torch.cat(list(log_weights(model, x, max(samples), generator)), dim=1)  # [B, K]
+        rows.append(torch.stack([bound_of(weights, count) for count in samples]))  # [len(samples), B]
+        effective.append(effective_samples(weights))
+        seen = int(index[-1]) + 1
+        if seen < images:
+            yield seen, None
+    bounds = torch.cat(rows, dim=1)
+    error = bounds.std(1) / math.sqrt(images) if images > 1 else torch.zeros(len(samples))
+    median = torch.cat(effective).median().item()
+    yield images, Bounds(list(samples), bounds.mean(1).tolist(), error.tolist(), median, images)

@@ -1,0 +1,89 @@
+"""The conditional variational autoencoder (Sohn, Lee and Yan 2015): encoder and decoder are told the class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from reprlib import repr as shown
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from vae_core.errors import InvalidInput
+from vae_core.losses import bernoulli_nll, kl_to_standard_normal
+from vae_core.models.base import SIZES, LossTerms, Posterior, is_allowed
+from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
+from vae_core.models.vae import LOGVAR_BOUNDS
+from vae_core.objective import PLAIN, Context
+
+
+@dataclass(frozen=True)
+class ConditionalConfig:
+    image: tuple[int, int, int] = (1, 28, 28)  # C, H, W
+    latent: int = 2
+    classes: int = 10
+    hidden: tuple[int, ...] = (512, 256, 128)  # widths from the image to the latent; the decoder mirrors them
+    activation: str = "gelu"
+    beta: float = 1.0  # weighs the KL in the objective, never in a reported ELBO
+
+    def __post_init__(self) -> None:
+        for holds, what, allowed in (
+            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
+            (is_allowed(self.image), "image", SIZES),
+            (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
+            (2 <= self.classes <= 1000, "classes", "2 to 1000"),
+            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
+            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
+            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
+            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
+        ):
+            if not holds:
+                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+
+
+class ConditionalVAE(nn.Module):
+    """A VAE of p(x | y): what the class y tells already, the code z need not say, so z is left with the style.
+
+    The class enters both networks as a one-hot vector beside the pixels and beside the code; the prior of z is the
+    same N(0, I) for every class.
+    """
+
+    Config = ConditionalConfig
+    title = "conditional VAE"
+    is_generative = True
+
+    def __init__(self, config: ConditionalConfig) -> None:
+        super().__init__()
+        self.config = config
+        row = (1, 1, math.prod(config.image) + config.classes)
+        self.encoder = mlp_encoder(row, config.hidden, 2 * config.latent, config.activation)
+        self.decoder = mlp_decoder(config.image, config.hidden, config.latent + config.classes, config.activation)
+
+    def with_class(self, values: Tensor, labels: Tensor) -> Tensor:
+        """Values [B, ...] as rows, with the class [B] as a one-hot vector at their end: [B, n + classes]."""
+        known = one_hot(labels.to(values.device).long(), self.config.classes)
+        return torch.cat([values.flatten(1), known.to(values)], dim=1)
+
+    def encode_as(self, x: Tensor, labels: Tensor) -> Posterior:
+        """q(z | x, y) for images [B, C, H, W] and their classes [B]."""
+        mean, logvar = self.encoder(self.with_class(x, labels)).chunk(2, dim=1)  # [B, Z] each
+        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+
+    def decode_as(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Pictures [B, C, H, W] in [0, 1] for codes [B, Z] and classes [B]: the mean of p(x | z, y)."""
+        return torch.sigmoid(self.decoder(self.with_class(z, labels)).float())
+
+    def recon_per_image(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
+        """-log p(x | z, y) for images [B, C, H, W], codes [B, Z] and classes [B]: [B], nats per image."""
+        return bernoulli_nll(self.decoder(self.with_class(z, labels)), x)
+
+    def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
+        """recon + beta * KL with one draw of z per image; at beta 1 minus the ELBO of log p(x | y) (eq. 4)."""
+        assert labels is not None, "a conditional VAE is trained on labelled images"
+        posterior = self.encode_as(x, labels)
+        assert posterior.logvar is not None
+        recon = self.recon_per_image(x, posterior.sample(context), labels).mean()
+        kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
+        total = recon + self.config.beta * context.penalty(kl_per_latent)
+        return LossTerms(total, recon, kl_per_latent.sum(), kl_per_latent)
