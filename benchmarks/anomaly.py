@@ -75,22 +75,22 @@ def measure(models: Path | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
     tensors: dict[str, Tensor] = {}
     for recipe in BANKS["anomaly"]:
         held_out = dataset(recipe.data).load("test")
-        known = subset(dataset(recipe.data).load("train"), "cpu", recipe.training.classes)
+        known = subset(dataset(recipe.data).load("train"), "cpu", recipe.training.labels)
         model = (read_bundled(recipe.name) if models is None else read_model(models / recipe.name / "model")).model
         normal = fit_gaussian(codes_of(model, known))
         tensors |= {f"{recipe.name}.mean": normal.mean, f"{recipe.name}.cholesky": normal.cholesky.contiguous()}
         tensors[f"{recipe.name}.images"] = torch.tensor(len(known))
         labels = held_out.labels.numpy()
-        scores, anomalous = scores_of(model, known, held_out), ~np.isin(labels, recipe.training.classes)
+        scores, anomalous = scores_of(model, known, held_out), ~np.isin(labels, recipe.training.labels)
         found = areas(scores, anomalous)
         print(f"{recipe.name:24}" + "".join(f"{name:>10} {value:.4f}" for name, value in found.items()), flush=True)
-        if len(recipe.training.classes) > 1:
+        if len(recipe.training.labels) > 1:
             length = outlines(held_out)
             by_outline = areas({"alone": length, "error_per_unit": scores["error"] / length}, anomalous)
             print(f"{'':24}{by_outline}")
-            result["all_but_one"] = {"classes": list(recipe.training.classes), "auroc": found, "outline": by_outline}
+            result["all_but_one"] = {"classes": list(recipe.training.labels), "auroc": found, "outline": by_outline}
             continue
-        [own] = recipe.training.classes
+        [own] = recipe.training.labels
         of_data = result.setdefault(recipe.data, {
             "held_out": len(held_out),
             **{kind: {name: [] for name in SCORES} for kind in ("auroc", "average_precision", "pairs")},
@@ -121,7 +121,7 @@ def choose() -> list[dict[str, Any]]:
             known = subset(learned, device, (own,))
             torch.manual_seed(recipe.training.seed)
             model = VAE(recipe.config)
-            for _ in Training(model, known, replace(recipe.training, classes=()), device).run(10**6):
+            for _ in Training(model, known, replace(recipe.training, labels=()), device).run(10**6):
                 pass
             model.requires_grad_(False)
             found.append(areas(scores_of(model, known, kept_back), kept_back.labels.numpy() != own))

@@ -22,8 +22,26 @@ DRAW_AGAIN = "button:has-text('Draw again')"
 CASES = (
     ("sampling grid: pictures a side", "/sampling_grid?n=10", SLIDER, ("ArrowRight", "ArrowLeft"), "sheet"),
     ("sampling grid: another seed", "/sampling_grid?codes=random+draws", DRAW_AGAIN, ("Enter",), "sheet"),
+    ("structure: clusters", "/structure", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("reduction: other images", "/reduction", "button:has-text('Other images')", ("Enter",), "content"),
+    ("parts: next image", "/parts", "button:has-text('Next')", ("Enter",), "content"),
+    ("generation: draw again", "/generation", DRAW_AGAIN, ("Enter",), "content"),
+    ("denoising: level", "/denoising", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("super-resolution: other", "/super_resolution", "button:has-text('Other pictures')", ("Enter",), "content"),
+    ("colourisation: draw again", "/colourisation", "button:has-text('Draw again')", ("Enter",), "content"),
+    ("anomaly: next images", "/anomaly", "button:has-text('Next ones')", ("Enter",), "content"),
+    ("signals: latents", "/signals", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("compression: quality", "/compression", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("latent variables: noise", "/latent_variables", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("inference: noise of two peaks", "/inference", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
+    ("reparameterisation: other draws", "/reparameterisation", "button:has-text('Other draws')", ("Enter",), "content"),
+    ("conditional: other styles", "/conditional", "button:has-text('Other styles')", ("Enter",), "content"),
+    ("discrete: another image", "/discrete", "button:has-text('Another image')", ("Enter",), "content"),
 )  # fmt: skip
 SCREENS = {
+    "content": """() => [...document.querySelectorAll(
+      "[data-testid=stMarkdown], [data-testid=stCaptionContainer], [data-testid=stHtml], [data-testid=stMain] img"
+    )].map((node) => node.src ?? node.innerHTML).join()""",
     "text": "() => document.querySelector('#shown')?.textContent",
     "sheet": """() => {
       if (!window.__sheet?.isConnected) {  // inside a component's shadow, so it has to be looked for

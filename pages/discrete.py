@@ -13,6 +13,7 @@ from ui.figures import PLOT
 from ui.figures.discrete import bias_and_noise, soft_letters
 from ui.latent_map import ship
 from ui.lessons import discrete as lesson
+from ui.lessons import scores
 from ui.picture_rows import Row, picture_rows
 from vae_core.exact.letters import estimated
 from vae_core.latent.browser import pack_id
@@ -22,6 +23,7 @@ from vae_core.models.discrete import gumbel_softmax
 DATA = "mnist"
 COLUMNS = 12  # pictures in a row
 MOST_SEEDS = 1_000_000
+BOARD, OF = "board", "word of"  # the board, and the model and image whose word is in the link
 
 
 @frame.part
@@ -35,15 +37,18 @@ def explore() -> None:
     name = lesson.OFFERED[title]
     picture, config = source.images(torch.tensor([number])), lesson.model(name).config
     logits = lesson.logits_of(name, picture)
+    of = f"{name} {number}"
     with st.container(key="figure"):
         ship(lesson.pack(name), key=f"weights {name}")
         code_board(
             pack_id(lesson.pack(name)),
             logits.softmax(-1).tolist(),
             "data:image/png;base64," + base64.b64encode(frame.crisp(picture[0], 224)).decode("ascii"),
-            key="board",
-            at=logits.argmax(-1).tolist(),
-            kl=cache.checkpoint(name).metrics["kl_per_latent"],
+            key=BOARD,
+            of=of,
+            at=word_in_link(of, config.latents, config.categories) or logits.argmax(-1).tolist(),
+            kl=scores(name, "kl_per_latent")["kl_per_latent"],
+            on_release=keep_word,
         )
     st.caption(
         f"Discrete VAE, {config.latents} letters of {config.categories} kinds, trained on MNIST ({title}); image "
@@ -56,6 +61,23 @@ def explore() -> None:
     soften(name, logits)
     st.divider()
     compare(name)
+
+
+def word_in_link(of: str, places: int, letters: int) -> list[int] | None:
+    """The word [N] in the link, letters from 0; None where there is none. Another image or another model begins with
+    its own."""
+    if st.session_state.setdefault(OF, of) != of:
+        controls.to_link("word", None)
+        st.session_state[OF] = of
+    word = controls.vector_from_link("word", places, letters, least=1, whole=True)
+    return None if word is None else [int(letter) - 1 for letter in word]
+
+
+def keep_word() -> None:
+    """A hand chose letters: put them into the link, counted from 1 as on the board."""
+    told = st.session_state[BOARD].get("release")
+    if told and told["of"] == st.session_state[OF]:
+        controls.to_link("word", [letter + 1 for letter in told["at"]])
 
 
 def soften(name: str, logits: torch.Tensor) -> None:
@@ -115,7 +137,8 @@ def compare(name: str) -> None:
     )  # fmt: skip
     st.caption(
         f"Nats per image (grey BCE), means over all {frame.held_out_words(DATA)} Soft letters: as relaxed as in "
-        "training, which is no bound on anything. Letters in use: of 8 in a place, by the entropy of the mean letter."
+        "training, which is no bound on anything; straight-through has true ones there, too. "
+        "Letters in use: of 8 in a place, by the entropy of the mean letter."
     )
     seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
     x = cache.held_out(DATA).images(torch.arange(COLUMNS))

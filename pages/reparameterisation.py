@@ -45,7 +45,7 @@ def pick() -> Settings:
     draws = controls.choose("Draws per step, K", lesson.DRAWS, key="draws", default="1")
     rate = controls.choose("Learning rate", lesson.RATES, key="rate", default="0.02")
     width = controls.choose(r"Width of the Gaussian, $\sigma$", list(WIDTHS), key="width", default=lesson.FIXED)
-    start = controls.vector_from_link("start", 2, bound=-WINDOW[0] + WINDOW[1]) or [0.0, 0.0]
+    start = controls.vector_from_link("start", 2, WINDOW[1], least=WINDOW[0]) or [0.0, 0.0]
     seed = controls.index_from_link("seed", MOST_DRAWS, 0, "seed")
     st.button("Other draws", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_DRAWS))
     learns, weight = WIDTHS[width]
@@ -81,12 +81,13 @@ def explore() -> None:
 
 
 def shown_words(settings: Settings) -> str:
+    width = f", or whose $\\sigma$ leaves 1/{LOST:g} to {LOST:g}," if settings.learns_sigma else ""
     some = f"{SHOWN} of the {settings.draws} draws of a step are shown. " if settings.draws > SHOWN else ""
     return (
         f"A computed toy problem, no data: the mean is to make $\\mathbb{{E}}\\,\\lVert x - t \\rVert^2$ small, "
         f"$t = ({TARGET[0]:g}, {TARGET[1]:g})$, the cross. Contours: the loss of a point. Ellipses: "
         f"$\\sigma$ and $2\\sigma$. {some}"
-        f"All three use the same random numbers; a way that is further than {LOST:g} from 0 is given up."
+        f"All three use the same random numbers; a way that is further than {LOST:g} from 0{width} is given up."
     )
 
 
@@ -119,7 +120,7 @@ def curves(spreads: dict[str, Spread]) -> list[Curve]:
 @frame.guarded
 def spread() -> None:
     """Variance against the number of draws, and against the distance."""
-    st.subheader("All three are right on average. How far off is one estimate?", anchor=False)
+    st.subheader("Each is right on average. How far off is one estimate?", anchor=False)
     st.markdown(
         r"With $x_k = \mu + \sigma\varepsilon_k$ and $f(x) = \lVert x - t \rVert^2$: "
         r"pathwise $\;\frac1K\sum_k \nabla f(x_k)$; "
@@ -268,8 +269,9 @@ SEEN = r"""
   proportion to their loss. Far from the target all draws are about equally bad, and what tells them apart drowns in
   what they share. A baseline takes the shared part away, at no cost to the mean of the estimate; some noise stays. It
   is what remains where a draw is discrete and cannot be written as a smooth formula.
-- **More draws help all of them alike, by $1/K$.** The pathwise variance does not grow with the distance from the
-  target, so that one draw a step, which a VAE takes, is enough.
+- **More draws help, by $1/K$.** Only leave-one-out gains more than that from the first few, as its baseline gets
+  better, too. The pathwise variance does not grow with the distance from the target, so that one draw a step, which
+  a VAE takes, is enough.
 - **Sampled inside, PyTorch complains here and stays silent in a VAE.** There the loss still has gradients, of the
   decoder and of the KL. The encoder hears of the KL alone, makes every posterior the prior (KL 0), and the decoder
   learns to draw the same mean picture for all.

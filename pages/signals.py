@@ -140,7 +140,7 @@ def with_labels(view: View, name: str, task: Task | None, trace: Trace | None, g
         threshold = threshold_view(
             view.ranking(), view.score, view.strange, asked[0] if asked else view.threshold(), key=f"threshold {shown}",
             score=("Root mean squared error", view.unit), kinds=(f"normal {noun}s", f"strange {noun}s"),
-            colours=(NORMAL_COLOUR, STRANGE_COLOUR),
+            colours=(NORMAL_COLOUR, STRANGE_COLOUR), things=f"{noun}s",
         )  # fmt: skip
         if threshold != view.threshold() and (asked is None or threshold != asked[0]):
             controls.to_link("at", [threshold])

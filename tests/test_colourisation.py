@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vae_core.data.base import StoredImages
 from vae_core.errors import InvalidInput
+from vae_core.imaging import colour
 from vae_core.imaging.colour import chroma, colour_error, delta_e, lab_to_srgb, srgb_to_lab
 from vae_core.models import Colouriser, VariationalColouriser
 from vae_core.models.colouriser import UNIT, coloured
@@ -38,6 +39,14 @@ def corners(count: int = 6) -> Tensor:
 def test_lab_is_what_scikit_image_makes() -> None:
     x = corners()
     np.testing.assert_allclose(channels_last(srgb_to_lab(x)), color.rgb2lab(channels_last(x)), atol=2e-4)
+
+
+def test_mixed_precision_moves_no_colour() -> None:
+    x = corners()
+    with torch.autocast("cpu", torch.bfloat16):
+        lab = srgb_to_lab(x)
+        back = lab_to_srgb(lab)
+    assert torch.equal(lab, srgb_to_lab(x)) and torch.equal(back, lab_to_srgb(lab))
 
 
 def test_srgb_is_what_scikit_image_makes_also_of_what_no_screen_shows() -> None:
@@ -75,6 +84,22 @@ def test_the_error_of_no_colour_is_the_chroma_of_the_truth() -> None:
     torch.testing.assert_close(told.ab, srgb_to_lab(x)[:, 1:].abs().mean((1, 2, 3)), atol=2e-3, rtol=0)
     assert told.chroma.max() < 0.01
     assert colour_error(x, x).delta_e.max() == 0
+
+
+def test_what_inference_has_kept_lets_a_gradient_pass() -> None:
+    colour._constants.cache_clear()
+    with torch.inference_mode():
+        lab_to_srgb(srgb_to_lab(corners()))
+    x = corners().requires_grad_()
+    lab_to_srgb(srgb_to_lab(x)).sum().backward()
+    assert x.grad is not None and x.grad.abs().sum() > 0
+
+
+def test_no_colour_of_a_screen_goes_beyond_110() -> None:
+    """The largest |a| and |b| lie on the faces of the cube of colours."""
+    faces = torch.stack(torch.meshgrid(*[torch.linspace(0, 1, 33)] * 3, indexing="ij")).flatten(1)
+    faces = faces[:, (faces == 0).any(0) | (faces == 1).any(0)]
+    assert 105 < srgb_to_lab(faces[None, :, None])[:, 1:].abs().max() < 110
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 1, 8, 8)])

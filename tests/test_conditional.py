@@ -114,7 +114,7 @@ def test_the_browser_gets_a_decoder_of_code_and_class() -> None:
 @pytest.mark.parametrize("name", [name for name, _ in lesson.OFFERED.values()])
 def test_knowing_the_class_is_worth_something(name: str) -> None:
     found = cache.checkpoint(name).metrics
-    assert found["obeyed"] > (0.7 if name.startswith("fashion") else 0.95)  # shirts and coats look alike
+    assert found["obeyed"] > (0.7 if name.startswith("fashion") else 0.95)  # clothes are harder
     other = next(beside for own, beside in lesson.OFFERED.values() if own == name)
     if other:
         assert found["elbo"] > cache.checkpoint(other).metrics["elbo"]
@@ -174,7 +174,8 @@ def test_main_path(browser: Browser, app: str) -> None:
     with torch.inference_mode():
         expected = lesson.model(NAME).decode_as(torch.tensor([code[:2]]), torch.tensor([7])).flatten() * 255
     assert (torch.tensor(drawn) - expected).abs().max() <= 1.0
+    page.mouse.move(5, 5)  # a mouse over the plane would move the code again
     page.reload()
     expect(seven).to_have_attribute("data-z", re.compile("[0-9]"), timeout=90_000)
     again = page.evaluate("(node) => JSON.parse(node.dataset.z)", seven.element_handle())
-    assert again == pytest.approx(code, rel=1e-2)
+    assert again == code, "the link keeps exactly what was reported"

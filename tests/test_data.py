@@ -119,6 +119,21 @@ def test_a_subset_holds_the_named_classes_and_the_first_images(sources: Callable
     assert factors is not None and factors[:, 0].unique().tolist() == [2]
 
 
+@pytest.mark.parametrize("is_resident", [True, False])
+def test_a_subset_asks_its_source_with_an_index_where_the_images_lie(is_resident: bool) -> None:
+    """Those on the device with one on the device, those with the host with one of the host."""
+    asked: list[Tensor] = []
+    source: Any = SimpleNamespace(
+        shape=(1, 2, 2), labels=torch.tensor([0, 1, 1, 0, 1], dtype=torch.uint8), factors=None,
+        is_resident=is_resident, images=asked.append,
+    )  # fmt: skip
+    part = subset(source, "meta", classes=(1,))
+    assert (len(part), part.is_resident, part.labels.tolist()) == (3, is_resident, [1, 1, 1])
+    part.images(torch.tensor([2, 0], device="meta" if is_resident else "cpu"))
+    assert [index.device.type for index in asked] == ["meta" if is_resident else "cpu"]
+    assert is_resident or asked[0].tolist() == [4, 1]
+
+
 def test_a_class_of_which_there_is_no_image_is_named(sources: Callable[[str, str], ImageSource]) -> None:
     with pytest.raises(InvalidInput, match="12"):
         subset(sources("mnist", "test"), classes=(3, 12))

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.conftest import blob_source, blobs
 from ui import cache, frame
+from ui import code_board as board
 from ui.lessons import discrete as lesson
 from vae_core.errors import InvalidInput
 from vae_core.exact.letters import RELAXED, SCORE, STRAIGHT, estimated, loss_of, true_gradient
@@ -189,12 +190,39 @@ def test_every_model_can_be_chosen(alone: None, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", [{"model": "x"}, {"image": "-1"}, {"temperature": "0"}, {"place": "99"}, {"seed": "x"}]
+    "link",
+    [{"model": "x"}, {"image": "-1"}, {"temperature": "0"}, {"place": "99"}, {"seed": "x"}]
+    + [{"word": word} for word in ("x", "1,2", ",".join(["0"] * 12), ",".join(["9"] * 12), ",".join(["1.5"] * 12))],
 )
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(alone: None, link: dict[str, str]) -> None:
     page = opened(**link)
     assert not page.exception
     assert any("The link asks for" in warning.value for warning in page.warning)
+
+
+def test_the_word_in_the_link_belongs_to_its_image_and_model(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the board is told: letters of the link, or those of the encoder whose probabilities it shows."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(board, "code_board", lambda _, chances, __, **rest: told.append({"chances": chances, **rest}))
+
+    def is_the_encoders() -> bool:
+        return told[-1]["at"] == torch.tensor(told[-1]["chances"]).argmax(-1).tolist()
+
+    word = [1, 8] * 6
+    page = opened(word=",".join(map(str, word)), image="3")
+    assert not page.exception and not page.warning
+    assert told[-1]["at"] == [letter - 1 for letter in word] and not is_the_encoders()
+    page.run()
+    assert told[-1]["at"][0] == 0, "it stays"
+    other = list(lesson.OFFERED)[1]
+    page.segmented_control(key="model").set_value(other).run()
+    assert is_the_encoders() and "word" not in page.query_params
+    page.query_params["word"] = ",".join(map(str, word))
+    page.run()
+    assert not is_the_encoders()
+    next(button for button in page.button if button.label == "Another image").click().run()
+    assert is_the_encoders() and "word" not in page.query_params
+    assert len({each["of"] for each in told}) == 3
 
 
 @pytest.mark.browser
@@ -223,5 +251,15 @@ def test_main_path(browser: Browser, app: str) -> None:
     with torch.inference_mode():
         expected = lesson.model(NAME).decode_words(torch.tensor([word()])).flatten() * 255
     assert (torch.tensor(drawn) - expected).abs().max() <= 1.0
+    page.wait_for_url(re.compile("word="))
+    page.reload()
+    expect(page.get_by_test_id(f"letter-2-{other}")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="The encoder's letters").click()
     expect(page.get_by_test_id(f"letter-2-{before[2]}")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Random letters").click()
+    page.get_by_role("radio", name="temperature 2").click()
+    expect(page.get_by_text(re.compile(r"trained on MNIST \(temperature 2\)"))).to_be_visible()
+    likeliest = lesson.logits_of(lesson.OFFERED["temperature 2"], cache.held_out("mnist").images(torch.tensor([0])))
+    for place, letter in enumerate(likeliest.argmax(-1).tolist()):
+        expect(page.get_by_test_id(f"letter-{place}-{letter}")).to_have_attribute("aria-pressed", "true")
+    assert "word=" not in page.url

@@ -14,6 +14,7 @@ from vae_core.errors import InvalidInput
 from vae_core.exact import draws
 from vae_core.exact.point import (
     ESTIMATORS,
+    LOST,
     TARGET,
     Settings,
     descend,
@@ -146,9 +147,12 @@ def test_a_width_that_nothing_pays_for_shrinks_and_the_kl_keeps_it() -> None:
 
 def test_a_way_that_runs_off_is_told() -> None:
     way = descend("score", Settings(rate=1.0))
-    assert way.lost is not None and 1 <= way.lost < 20
+    assert way.lost is not None and 1 <= way.lost < 20 and way.cause == "mean"
     assert np.isfinite(way.means).all() and (way.gradients[way.lost :] == 0).all()
     np.testing.assert_array_equal(way.means[way.lost], way.means[-1])
+    way = descend("score", Settings(rate=0.05, learns_sigma=True))
+    assert way.cause == "width" and np.abs(way.means).max() < LOST
+    assert descend("pathwise", Settings()).cause is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def test_estimators_that_cannot_be_get_a_sentence() -> None:
     with pytest.raises(InvalidInput, match="pathwise, score"):
         descend("magic", Settings())
     with pytest.raises(InvalidInput, match="sample, rsample"):
-        draws.draw("guess", torch.zeros(2), torch.ones(2))
+        draws.draw("guess", torch.zeros(2), torch.ones(2), torch.Generator())
 
 
 def test_pytorch_has_no_gradient_for_a_sample_and_one_for_an_rsample() -> None:
@@ -179,6 +183,18 @@ def test_pytorch_has_no_gradient_for_a_sample_and_one_for_an_rsample() -> None:
     assert torch.equal(outside.at_mean, outside.at_x), "x = mean + sigma noise: the factor is 1"
     torch.testing.assert_close(outside.at_sigma, outside.at_x * outside.noise)
     assert outside.loss == pytest.approx(float((outside.x - torch.tensor(TARGET)).square().sum()))
+
+
+@pytest.mark.parametrize("way", draws.WAYS)
+def test_a_draw_is_that_of_pytorchs_own_gaussian(way: str) -> None:
+    """The same numbers and the same graph, without the generator that all threads share."""
+    mean, sigma = torch.tensor([1.0, -2.0], requires_grad=True), torch.tensor([0.5, 3.0], requires_grad=True)
+    torch.manual_seed(7)
+    known = getattr(Normal(mean, sigma), way)()
+    before = torch.random.get_rng_state()
+    found = draws.draw(way, mean, sigma, torch.Generator().manual_seed(7))
+    assert torch.equal(found, known) and found.requires_grad == known.requires_grad == (way == "rsample")
+    assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_mean_that_hears_no_gradient_does_not_move() -> None:

@@ -15,7 +15,7 @@ from vae_core.data import DATASETS
 from vae_core.errors import InvalidInput
 from vae_core.folders import BUNDLED_CHECKPOINTS
 from vae_core.imaging.corruption import KINDS
-from vae_core.models import MODELS, RestoringModel
+from vae_core.models import MODELS, LatentModel, RestoringModel
 from vae_core.recipes import BANKS, RECIPES, changed, in_bank, judge_of
 from vae_core.recipes.reduction import LATENTS_REDUCTION
 from vae_core.training import TrainSettings
@@ -132,7 +132,7 @@ def test_a_bundled_model_is_what_its_recipe_says(name: str) -> None:
     assert told == wanted | {"precision": told["precision"]}
     images = {"mnist": 60_000, "fashion_mnist": 60_000, "sprites": 727_280, "cifar10": 50_000}[recipe.data]
     training = recipe.training
-    if not training.classes and not training.patience:
+    if not training.labels and not training.patience:
         assert checkpoint.training["steps"] == training.epochs * ((training.images or images) // training.batch)
     assert checkpoint.training["seconds"] > 0 and checkpoint.training["device"]
 
@@ -150,21 +150,20 @@ def test_a_bundled_model_is_stored_as_float16(name: str) -> None:
 def test_a_bundled_model_carries_its_held_out_scores(name: str) -> None:
     checkpoint = read_bundled(name)
     metrics = checkpoint.metrics
-    classes = RECIPES[name].training.classes
+    classes = RECIPES[name].training.labels
     assert metrics["held_out"] == 10_000 if not classes else 800 * len(classes) < metrics["held_out"] < 10_000
     if checkpoint.model_name == "classifier":
         assert metrics["accuracy"] > (0.75 if checkpoint.dataset == "cifar10" else 0.88)
         return
-    if isinstance(checkpoint.model, RestoringModel):
-        assert metrics["psnr"] > metrics["baseline_psnr"]
+    if isinstance(checkpoint.model, RestoringModel):  # a colouriser is not trained for the error of red, green and blue
+        assert metrics["psnr"] > (20 if checkpoint.model.needs_colour else metrics["baseline_psnr"])
         return
     recon, kl = metrics["recon"], metrics.get("kl", 0.0)
     assert recon > 0 or checkpoint.model.config.likelihood == "gaussian_learned", "a density may be above 1"
-    if name in {recipe.name for recipe in BANKS["parts"]}:
-        return  # their page shows nothing that needs a judge
-    assert 0 <= metrics["continuity"]["no_class"]["mean"] <= 1
-    assert 0 < metrics["completeness"]["precision"]["mean"] <= 1
-    if checkpoint.model_name == "vae":
+    if isinstance(checkpoint.model, LatentModel):
+        assert 0 <= metrics["continuity"]["no_class"]["mean"] <= 1
+        assert 0 < metrics["completeness"]["precision"]["mean"] <= 1
+    if checkpoint.model.is_generative:
         assert metrics["elbo"] == pytest.approx(-(recon + kl)), "at beta 1, whatever beta it was trained with"
         assert sum(metrics["kl_per_latent"]) == pytest.approx(kl, rel=1e-4)
     else:

@@ -89,6 +89,7 @@ def test_other_draws_are_another_seed() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [("draws", "3"), ("rate", "nan"), ("width", "wide"), ("start", "1"), ("start", "nan,1"), ("start", "99,1"),
+     ("start", "-4.1,0"), ("start", "0,9.1"),
      ("seed", "-1"), ("at", "151"), ("at", "<script>"), ("draw", "1e9"), ("weights", "x")],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
@@ -100,6 +101,7 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> 
 def test_the_browser_gets_the_numbers_of_the_descent() -> None:
     way = descend("score", Settings(draws=32, steps=20))
     told = Walker("score", "", "", "#000", False, *way).data()
+    assert told["lost"] is told["cause"] is None
     gradients = np.frombuffer(base64.b64decode(told["gradients"]), "<f4").reshape(21, SHOWN, 2)
     np.testing.assert_allclose(gradients, way.gradients[:, :SHOWN], rtol=1e-6)
     means = np.frombuffer(base64.b64decode(told["means"]), "<f4").reshape(21, 2)
@@ -130,6 +132,25 @@ def test_figures_draw_what_they_are_given() -> None:
     figure = elbo_lines([0, 20, 40], [[-500, -200, -150]], ["a"], [("#000", "solid")], 40)
     assert list(figure.data[0].y) == [-500, -200, -150] and figure.layout.yaxis.range[0] > -200
     assert elbo_lines([], [[]], ["a"], [("#000", "solid")], 40).layout.annotations[0].text == "no training yet"
+
+
+@pytest.mark.parametrize("values", [[-500.0], [-500.0, -200.0]])
+def test_the_first_looks_at_a_training_are_drawn(values: list[float]) -> None:
+    figure = elbo_lines(list(range(len(values))), [values], ["a"], [("#000", "solid")], 40)
+    low, high = figure.layout.yaxis.range
+    assert not figure.layout.annotations and low < min(values) <= max(values) < high
+    assert ("markers" in figure.data[0].mode) == (len(values) == 1), "one value is no line"
+
+
+def test_what_a_way_is_given_up_for_is_told() -> None:
+    page = opened(width=lesson.LEARNED)
+    assert r"or whose $\sigma$ leaves 1/1000 to 1000" in text(page)
+    assert "leaves 1/1000" not in text(opened()), "a width that is fixed leaves nothing"
+
+
+def test_a_start_stands_on_the_plane() -> None:
+    page = opened(start="-4,9")
+    assert not page.exception and not page.warning
 
 
 # ---------------------------------------------------------------- three VAEs
@@ -181,7 +202,12 @@ def test_all_three_report_the_same_loss_for_the_same_weights() -> None:
 
 def test_a_race_begins_with_one_set_of_weights_and_the_trick_wins() -> None:
     """100 steps on MNIST: the posterior that hears of the KL alone becomes the prior."""
-    race = lesson.new_race(0)
+    torch.manual_seed(99)
+    race, other = lesson.new_race(0), lesson.new_race(1)
+    again = lesson.new_race(0)
+    assert torch.initial_seed() == 99, "other visitors' trainings draw from the global generator"
+    weights = [torch.cat([p.flatten() for p in each.models["trick"].parameters()]) for each in (race, again, other)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
     states = [model.state_dict() for model in race.models.values()]
     assert all(torch.equal(states[0][key], other[key]) for other in states for key in states[0])
     with pytest.MonkeyPatch.context() as patch:
@@ -214,7 +240,7 @@ def test_training_shows_curves_and_pictures() -> None:
 def test_a_training_can_be_stopped() -> None:
     page = press_train(opened())
     job = page.session_state["race job"]
-    page.button(key="stop race").click().run()
+    page.button(key="stop race job").click().run()
     job.thread.join(60)
     page.run()
     assert not job.is_running and not page.exception and not page.session_state["race"].ended
@@ -254,6 +280,13 @@ def test_in_a_browser_the_numbers_of_python_are_played(app: str, browser: Browse
     said = f"μ ({start[0]:.2f}, {start[1]:.2f})".replace("-", "\N{MINUS SIGN}")
     expect(plane).to_have_attribute("aria-label", re.compile(re.escape(said)))
     assert start[0] > 4 and start[1] < 2, "right of the middle, and below it"
+    plane.focus()
+    for key in ("Shift+ArrowLeft", "ArrowUp", "Enter"):
+        plane.press(key)
+    left, up = (re.escape(f"{value:.4g}") for value in (start[0] - 1, start[1] + 0.25))
+    page.wait_for_url(re.compile(f"start={left}(,|%2C){up}"))
+    expect(plane).to_be_focused()
+    expect(plane).to_have_attribute("aria-label", re.compile("Arrow keys choose a start, Enter begins there"))
     for told in ("a random node: no gradient passes", "an input: gradients pass"):
         expect(page.get_by_role("img", name=re.compile(told))).to_be_visible()
     page.close()

@@ -79,6 +79,16 @@ def test_bfloat16_does_not_reach_it() -> None:
         assert (weights(LANCZOS, 12, 24) @ x).dtype == torch.bfloat16, "elsewhere it would"
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_what_inference_has_kept_lets_a_gradient_pass(name: str) -> None:
+    weights.cache_clear()
+    with torch.inference_mode():
+        resized(x, 6, 10, name)
+    given = x.clone().requires_grad_()
+    resized(given, 6, 10, name).sum().backward()
+    assert given.grad is not None and given.grad.abs().sum() > 0
+
+
 def test_what_cannot_be_resampled_is_told() -> None:
     with pytest.raises(InvalidInput, match="12 x 20 cannot be made 3 times smaller"):
         reduced(x, 3)

@@ -285,6 +285,7 @@ def test_in_a_browser_a_training_is_stopped_and_the_threshold_dragged(app: str, 
     expect(field).to_be_visible(timeout=180_000)
     page.get_by_test_id("stBaseButton-secondary").filter(has_text="Stop").click()
     expect(page.get_by_text(re.compile("Stopped: |Trained here: "))).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("cost")).to_contain_text("Cost per 1,000 beats: ")
     before = field.get_attribute("aria-valuenow")
     box = field.bounding_box()
     assert box and before

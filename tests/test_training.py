@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.conftest import blob_source
-from tests.test_models import build
+from tests.test_models import build, image_of
 from vae_core.errors import InvalidInput
 from vae_core.folders import PROJECT
+from vae_core.imaging import colour
+from vae_core.imaging.resampling import weights
 from vae_core.models import MODELS
 from vae_core.training import Training, TrainSettings, estimate, pick_device, train
 from vae_core.training.device import DEVICES, available
@@ -130,10 +133,11 @@ def test_held_out_terms_are_means_over_every_image_once(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_is_evaluated_once_an_epoch_and_at_the_end(name: str) -> None:
     model = build(name)
-    training = Training(model, blob_source(50), replace(SHORT, evaluate_every=4), CPU, held_out=blob_source(30))
+    source, held_out = (blob_source(count, image_of(name)) for count in (50, 30))
+    training = Training(model, source, replace(SHORT, evaluate_every=4), CPU, held_out=held_out)
     lines = {step.step: step.held_out for step in training.run(log_every=3)}
-    assert [step for step, held_out in lines.items() if held_out] == [4, 6]
-    assert lines[6] == held_out_terms(model, blob_source(30), CPU, training.settings.precision)
+    assert [step for step, found in lines.items() if found] == [4, 6]
+    assert lines[6] == held_out_terms(model, held_out, CPU, training.settings.precision)
 
 
 @pytest.mark.parametrize("leave_at", [1, 3, 4, 5])
@@ -142,7 +146,8 @@ def test_a_training_that_was_left_ends_with_the_same_weights(name: str, leave_at
     settings = replace(SHORT, binarise=True, shift=1, patience=3, weight_decay=0.01)
 
     def prepared() -> Training:
-        return Training(fresh(name), blob_source(50), settings, CPU, held_out=blob_source(30))
+        source, held_out = (blob_source(count, image_of(name)) for count in (50, 30))
+        return Training(fresh(name), source, settings, CPU, held_out=held_out)
 
     through = prepared()
     whole = list(through.run(log_every=1))
@@ -211,12 +216,12 @@ class Tape:
 def test_a_recorded_step_gives_the_numbers_of_a_plain_one(name: str, leave_at: int | None) -> None:
     """Rehearsals change weights, the optimiser, sums and random state, and all of it is put back."""
     settings = replace(SHORT, binarise=True, kl_schedule="capacity", kl_share=1.0)
-    runs = []
+    runs, source = [], blob_source(50, image_of(name))
     for tape in (None, Tape()):
-        training = Training(fresh(name), blob_source(50), settings, CPU, recorder=tape)
+        training = Training(fresh(name), source, settings, CPU, recorder=tape)
         log = [next(training.run(leave_at or 1))]
         if leave_at:  # and so for a training that goes on from a snapshot
-            state, training = training.state(), Training(fresh(name), blob_source(50), settings, CPU, recorder=tape)
+            state, training = training.state(), Training(fresh(name), source, settings, CPU, recorder=tape)
             training.restore(state)
         places = None
         for line in training.run(1):
@@ -229,16 +234,37 @@ def test_a_recorded_step_gives_the_numbers_of_a_plain_one(name: str, leave_at: i
     assert tape and tape.recorded == (2 if leave_at else 1) and tape.rehearsed == 3 * tape.recorded
 
 
+class NothingFromTheHost(TorchDispatchMode):
+    """Raises where a tensor is copied from the host to the device; a recording would be refused, or play it again."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if func.overloadpacket in (torch.ops.aten._to_copy, torch.ops.aten.copy_):
+            given = args[0] if func.overloadpacket is torch.ops.aten._to_copy else args[1]
+            assert (given.device.type, made.device.type) != ("cpu", "cuda"), "a copy from the host"
+        return made
+
+
+@pytest.fixture
+def forgetting() -> Iterator[None]:
+    """What was kept for a device that there is in name only is of no use to anybody later."""
+    yield
+    weights.cache_clear()
+    colour._constants.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetting")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_on_cuda_never_waits_for_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On tensors that are CUDA's in name only, and have no values: whatever asks for one, or mixes in a tensor of the
-    host, raises. The backward pass is PyTorch's own and is left out."""
+    host, raises; and so does, after a rehearsal, whatever copies one from there. The backward pass is PyTorch's own
+    and is left out."""
     device = torch.device("cuda", 0)
     monkeypatch.setattr(torch.Tensor, "backward", lambda self: None)
     settings = replace(SHORT, binarise=True, shift=1, flip=True, free_bits=0.1, kl_schedule="capacity")
     with FakeTensorMode(allow_non_fake_inputs=True):
         source = SimpleNamespace(
-            images=lambda index: torch.empty(len(index), 1, 12, 12, device=device), is_resident=True,
+            images=lambda index: torch.empty(len(index), *image_of(name), device=device), is_resident=True,
             labels=torch.empty(50, dtype=torch.uint8),
         )  # fmt: skip
         monkeypatch.setattr(
@@ -250,8 +276,13 @@ def test_a_step_on_cuda_never_waits_for_the_device(name: str, monkeypatch: pytes
         step = Step(model, source, plain, device, Shard(), None)  # type: ignore[arg-type]
         step.work()
         assert step.sums[0].device == device
+        with NothingFromTheHost():
+            step.work()
+            for copied in (lambda: step.sums[0].new_tensor([1.0]), lambda: step.index.copy_(torch.zeros(16).long())):
+                with pytest.raises(AssertionError, match="from the host"):
+                    copied()  # this test would notice
         with pytest.raises(Exception, match="_local_scalar_dense"):
-            step.sums[0].item()  # and this test would notice
+            step.sums[0].item()  # and this
 
 
 def test_a_graph_is_refused_where_there_is_none() -> None:

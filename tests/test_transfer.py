@@ -9,6 +9,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from vae_core.recipes import RECIPES
 from vae_core.runs import Run
 from vae_core.runs.folder import LOCK
 from vae_core.runs.remove import delete_run
+from vae_core.runs.scores import evaluate
 from vae_core.runs.transfer import unzip_model, zip_model
 
 Files = dict[str, bytes]
@@ -156,6 +158,17 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "a number too large": (lambda files: zipped({**files, METRICS: b'{"recon": 1e999}'}), "1e999 is too large"),
     "a whole number too large": (with_config(training={"kl_start": 10**400}), "kl_start"),
     "a stamp that is none": (with_config(training={"data_stamp": 5}), "data_stamp"),
+    "labels that are a text": (with_config(training={"labels": "38"}), "labels"),
+    "labels that are no list": (with_config(training={"labels": {"3": 8}}), "labels"),
+    "labels in a list": (with_config(training={"labels": [[3], [8]]}), "labels"),
+    "labels that are no whole numbers": (with_config(training={"labels": [3.0, True]}), "labels"),
+    "a label twice": (with_config(training={"labels": [3, 3]}), "labels"),
+    "a label below 0": (with_config(training={"labels": [-1]}), "labels"),
+    "a label above 255": (with_config(training={"labels": [256]}), "labels"),
+    "images by name": (with_config(training={"images": "all"}), "images"),
+    "half an image": (with_config(training={"images": 0.5}), "images"),
+    "fewer than no images": (with_config(training={"images": -1}), "images"),
+    "more images than there are": (with_config(training={"images": 10**9 + 1}), "images"),
     "a picture for data": (with_config(dataset="![x](http://y.org/z.png)"), "no name of ours"),
     "a picture for a name": (with_config(name="![x](http://y.org/z.png)"), "no name of ours"),
     "packed by LZMA": (lambda files: zipped(files, zipfile.ZIP_LZMA), "another way than deflated"),
@@ -172,6 +185,21 @@ def test_a_hostile_zip_is_refused_in_a_sentence_and_leaves_nothing(model: Path, 
     assert named in str(refused.value) and str(runs) not in str(refused.value)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
     assert list(runs.iterdir()) == []
+
+
+@pytest.mark.parametrize("training", [{"labels": [], "images": 0}, {"labels": [255, 0, 7], "images": 10**9}])
+def test_labels_and_images_that_can_be_are_read(model: Path, training: dict[str, object]) -> None:
+    folder = unzip_model(with_config(training=training)(files_in(model)), "some")
+    assert read_model(folder).training == training
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("labels", "38"), ("labels", None), ("labels", [[3]]), ("labels", [True]), ("images", "all")]
+)
+def test_a_damaged_training_is_not_scored(model: Path, key: str, value: object) -> None:
+    damaged = replace(read_model(model), training={key: value})
+    with pytest.raises(InvalidInput, match=rf"small .*\({key}\)"):
+        evaluate(damaged)
 
 
 def test_files_that_are_stored_unpacked_are_read(model: Path) -> None:

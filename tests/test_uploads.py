@@ -72,6 +72,23 @@ def test_sixteen_bits_are_scaled_and_said() -> None:
     assert any("8 bits" in note for note in notes)
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.01), (-3, 1e6), (-3.4e38, 3.4e38), (0, 1e-40)])
+def test_real_numbers_of_any_range_are_scaled(low: float, high: float) -> None:
+    shares = stroke().astype(np.float64) / 255
+    pixels = (low * (1 - shares) + high * shares).astype(np.float32)
+    picture, notes = read_picture(encoded(pixels, "tiff"), 28, 20)
+    torch.testing.assert_close(picture, read_picture(encoded(stroke()), 28, 20).picture)
+    assert any("8 bits" in note for note in notes)
+    photograph = read_photograph(encoded(pixels, "tiff"), 20).picture
+    torch.testing.assert_close(photograph, read_photograph(encoded(stroke()), 20).picture)
+
+
+def one_pixel_of(value: float) -> bytes:
+    pixels = stroke().astype(np.float32)
+    pixels[3, 5] = value
+    return encoded(pixels, "tiff")
+
+
 def test_a_photo_that_a_phone_saved_lying_down_stands_up() -> None:
     lying = Image.fromarray(np.rot90(stroke()).copy())
     exif = Image.Exif()
@@ -120,6 +137,10 @@ REFUSED = {
     "an empty drawing": (lambda: encoded(np.zeros((28, 28), np.uint8)), "blank"),
     "white paper": (lambda: encoded(np.full((28, 28), 255, np.uint8)), "blank"),
     "16 bits of nothing": (lambda: encoded(np.full((28, 28), 300, np.uint16)), "blank"),
+    "real numbers of nothing": (lambda: encoded(np.full((28, 28), 0.5, np.float32), "tiff"), "blank"),
+    "NaN": (lambda: one_pixel_of(np.nan), "no numbers"),
+    "inf": (lambda: one_pixel_of(np.inf), "no numbers"),
+    "-inf": (lambda: one_pixel_of(-np.inf), "no numbers"),
 }  # fmt: skip
 
 
@@ -159,6 +180,12 @@ def test_a_photograph_of_16_bits_is_scaled() -> None:
 def test_what_is_no_photograph_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidInput, match="no picture"):
         read_photograph(content, 32)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_photograph_with_pixels_that_are_no_numbers_is_refused(value: float) -> None:
+    with pytest.raises(InvalidInput, match="no numbers"):
+        read_photograph(one_pixel_of(value), 20)
 
 
 def test_a_photograph_that_is_too_small_is_refused() -> None:

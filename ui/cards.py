@@ -166,7 +166,7 @@ class FoundRun:
 @st.cache_resource(show_spinner=False, max_entries=512)
 def _read_run(folder: str, weights: str, scores: str) -> FoundRun:
     """A finished run's card. The stamps of its files are part of the key, so that no changed folder is read from
-    here; a classifier has no latents, hence no card and nothing wrong."""
+    here; what has no plain code has no card, and nothing is wrong with it."""
     run = Path(folder).parent.name
     try:
         told = read_description(Path(folder))

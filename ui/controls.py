@@ -70,9 +70,12 @@ def switch(label: str, start: bool, *, key: str, help: str | None = None) -> boo
     return st.toggle(label, start, key=key, help=help, bind="query-params")
 
 
-def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] | None:
+def vector_from_link(
+    key: str, length: int, bound: float = 1e6, *, least: float | None = None, whole: bool = False
+) -> list[float] | None:
     """Numbers that a page itself put into the link, such as a point of the latent plane; None where there are
-    none. Anything else than `length` finite numbers is refused in a sentence."""
+    none. Anything else than `length` numbers from `least` (None: -bound) to `bound` is refused in a sentence."""
+    low = -bound if least is None else least
     arrived = st.query_params.get(key)
     if arrived is None:
         return None
@@ -80,11 +83,11 @@ def vector_from_link(key: str, length: int, bound: float = 1e6) -> list[float] |
         values = [float(part) for part in arrived.split(",")]
     except ValueError:
         values = []
-    if len(values) == length and all(math.isfinite(v) and abs(v) <= bound for v in values):
+    if len(values) == length and all(low <= v <= bound and (v.is_integer() or not whole) for v in values):
         return values
     st.warning(
-        f"The link asks for {key} = {arrived[:60]!r}; allowed: {length} numbers from {-bound:g} to {bound:g}, "
-        "separated by commas."
+        f"The link asks for {key} = {arrived[:60]!r}; allowed: {length} {'whole ' * whole}numbers from {low:g} to "
+        f"{bound:g}, separated by commas."
     )
     del st.query_params[key]
     return None

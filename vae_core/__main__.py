@@ -130,7 +130,9 @@ def wanted_recipe(options: argparse.Namespace) -> Recipe:
     of_data: dict[str, Any] = {}
     if options.data:
         data = dataset(options.data)
-        of_data = {"image": data.shape} | ({"classes": len(data.class_names)} if recipe.model == "classifier" else {})
+        of_data = {"image": data.shape}
+        if hasattr(recipe.config, "classes"):
+            of_data["classes"] = len(data.class_names)
         recipe, told = replace(recipe, data=data.name), f"-on-{data.name}"
     given = {key: getattr(options, key) for key in ("epochs", "seed") if getattr(options, key) is not None}
     told += "".join(f"-{key}{value}" for key, value in changes.items())

@@ -9,6 +9,7 @@ import platform
 import types
 import typing
 from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from reprlib import repr as shown  # a few dozen characters of anything
 from typing import Any
@@ -180,7 +181,11 @@ def read_bundled(name: str) -> Checkpoint:
     """A bundled model by name; the name is looked up, never used as a path. Raises InvalidInput if unknown."""
     folders = bundled()
     if name not in folders:
-        raise InvalidInput(f"There is no bundled model {shown(name)}; choose one of {_names(folders)}.")
+        near = get_close_matches(name[:100], folders, n=3)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise InvalidInput(
+            f"There is no bundled model {shown(name)}; `python -m vae_core list` names all {len(folders)}.{meant}"
+        )
     return read_model(folders[name])
 
 

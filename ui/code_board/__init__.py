@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, newest
+from ui.scrubbers.sources import bundle
 
 _board = st.components.v2.component("code_board", **bundle(Path(__file__).parent, "board", decoder=True))
 
@@ -22,23 +22,25 @@ def code_board(
     picture: str,
     *,
     key: str,
+    of: str,
     at: Sequence[int],
     kl: Sequence[float],
     on_release: Callable[[], None] | None = None,
-) -> list[int]:
+) -> None:
     """Show the board of a decoder pack that takes one-hot letters [N * K].
 
     `chances` [N][K] are the encoder's probabilities for the picture, whose data address is `picture`; `at` [N] are the
-    letters to begin with, `kl` [N] the nats that each place carries. Returns the letters [N] that were chosen last.
+    letters that stand there, `kl` [N] the nats that each place carries. A hand that chooses others makes
+    st.session_state[key]["release"] = {"of", "at" [N], "when"}; `of` names the model and the picture that `at` belongs
+    to, so that letters which were chosen for another picture can be told from this one's.
     """
-    letters = [int(letter) for letter in at]
     data: dict[str, Any] = {
         "decoder": decoder,
         "chances": [[round(float(chance), 4) for chance in row] for row in chances],
         "kl": [round(float(value), 3) for value in kl],
         "picture": picture,
-        "at": letters,
+        "of": of,
+        "at": [int(letter) for letter in at],
         "hint": HINT,
     }
-    told = _board(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
-    return [int(letter) for letter in newest(key, told, letters)]
+    _board(key=key, data=data, on_release_change=on_release or (lambda: None))

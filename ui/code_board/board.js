@@ -42,8 +42,9 @@ function createBoard() {
   }
 
   function report() {
-    shared.sent(letters);
-    component.setStateValue("release", { at: letters, when: Date.now() });
+    const { of } = component.data;
+    shared.sent([of, letters]);
+    component.setStateValue("release", { of, at: letters, when: Date.now() });
   }
 
   function choose(next) {
@@ -89,7 +90,7 @@ function createBoard() {
       built = wanted;
       hint.textContent = data.hint;
       original.src = data.picture;
-      if (shared.take(data.at) || letters.length !== data.at.length) letters = [...data.at];
+      if (shared.take([data.of, data.at])) [letters, tried] = [[...data.at], null];
       show();
       decoders.want([data.decoder], () => component === next && show(), (sentence) => (hint.textContent = sentence));
     },

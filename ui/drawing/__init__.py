@@ -11,7 +11,8 @@ _drawing = st.components.v2.component(
     js="""export default ({ parentElement, data }) => {
       const root = parentElement.querySelector(".drawing") ?? document.createElement("div");
       root.className = "drawing";
-      if (root.innerHTML !== data) root.innerHTML = data;
+      if (root.drawn !== data) root.innerHTML = data; // what innerHTML gives back is written in another way
+      root.drawn = data;
       parentElement.append(root);
     };
 """,

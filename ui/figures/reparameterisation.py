@@ -56,19 +56,20 @@ def elbo_lines(
     steps: Sequence[int], elbos: Sequence[Sequence[float]], names: Sequence[str], looks: Sequence[tuple[str, str]],
     last: int,
 ) -> go.Figure:  # fmt: skip
-    """ELBO after so many steps, a line for each model; looks are (colour, dash). The first steps, far below, are left
-    out of the axis."""
+    """ELBO after so many steps, a line for each model; looks are (colour, dash). The first two values, far below, are
+    left out of the axis once there are others."""
     figure = go.Figure()
     for values, name, (colour, dash) in zip(elbos, names, looks, strict=True):
         figure.add_scatter(
-            x=list(steps), y=list(values), name=name, mode="lines", line={"color": colour, "width": 3, "dash": dash},
+            x=list(steps), y=list(values), name=name, line={"color": colour, "width": 3, "dash": dash},
+            mode="lines" if len(values) > 1 else "lines+markers", marker={"size": 9},  # one value is no line
             hovertemplate="step %{x}: %{y:.1f}<extra>" + name + "</extra>",
         )  # fmt: skip
     plain(figure, height=400, x="training step", y="held-out ELBO, nats per image")
     figure.update_xaxes(range=[0, last], fixedrange=True)
-    later = [value for values in elbos for value in values[2:]]
-    if later:
-        low, high = min(later), max(later)
+    seen = [value for values in elbos for value in (values[2:] or values)]
+    if seen:
+        low, high = min(seen), max(seen)
         room = max(0.08 * (high - low), 2.0)
         figure.update_yaxes(range=[low - room, high + room])
     else:

@@ -21,7 +21,10 @@ _paths = st.components.v2.component("gradient_paths", **bundle(Path(__file__).pa
 
 SHOWN = 16  # draws on a plane
 ARROW = 0.05  # plane units for a gradient of length 1
-HINT = "Dots: draws. Arrows: the way down that each draw alone would take. Click a plane to start from there."
+HINT = (
+    "Dots: draws. Arrows: the way down that each draw alone would take. Click a plane to start from there, or choose "
+    "the place with arrow keys and Enter."
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,16 @@ class Walker:
     means: np.ndarray  # [T + 1, 2]
     sigmas: np.ndarray  # [T + 1, 2]
     gradients: np.ndarray  # [T + 1, K, 2]
-    lost: int | None  # the step at which it ran away
+    lost: int | None  # the step at which it was given up
+    cause: str | None  # for its "mean" or its "width"
 
     def data(self) -> dict[str, Any]:
         """What the browser is told."""
         return {
             "name": self.name, "title": self.title, "words": self.words, "colour": self.colour,
-            "fromDraws": self.from_draws, "lost": self.lost, "means": _packed(self.means),
-            "sigmas": _packed(self.sigmas), "gradients": _packed(self.gradients[:, :SHOWN]),
+            "fromDraws": self.from_draws, "lost": self.lost, "cause": self.cause,
+            "means": _packed(self.means), "sigmas": _packed(self.sigmas),
+            "gradients": _packed(self.gradients[:, :SHOWN]),
         }  # fmt: skip
 
 

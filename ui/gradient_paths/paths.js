@@ -1,4 +1,4 @@
-// The planes beside each other, and the hands on them: play, pause, one step, speed, reset, a click for a new start.
+// The planes beside each other, and the hands on them: play, pause, one step, speed, reset, and a new start.
 
 const SPEEDS = { "slow motion": 2600, normal: 110, fast: 22 }; // milliseconds a step
 const PARTS = ["move", "draws", "arrows"]; // of a step in slow motion
@@ -11,7 +11,8 @@ function createPaths() {
   let packed = "";
   let step = 0, part = 1; // the step that is shown, and how far it has come: 1 is at rest
   let speed = "normal", timer = null, playing = false;
-  let asked = null; // a start that was clicked, until Python answers
+  let asked = null; // a start that was chosen, until Python answers
+  let aimed = null; // {place, canvas}: a start that keys move, until Enter
   const shared = makeShared();
   const draw = oncePerFrame(drawNow);
 
@@ -50,10 +51,12 @@ function createPaths() {
       const side = Math.floor(canvas.clientWidth);
       if (!side) continue;
       const [n, shown] = before ? [step - 1, { move: arriving, draws: 1, arrows: 1 }] : [step, now];
-      drawPlane(canvas, side, window.devicePixelRatio || 1, theme, spec, walker, n, shown, asked);
-      const words = tell(walker);
+      drawPlane(canvas, side, window.devicePixelRatio || 1, theme, spec, walker, n, shown, aimed?.place ?? asked);
+      const words = aimed?.canvas === canvas ? `start at (${aimed.place.map((value) => plain(value)).join(", ")}): Enter`
+        : tell(walker);
       told.textContent = words;
-      canvas.setAttribute("aria-label", `${walker.title}, step ${step}: ${words}`);
+      canvas.setAttribute("aria-label",
+        `${walker.title}, step ${step}: ${words}. Arrow keys choose a start, Enter begins there.`);
     }
     play.textContent = playing ? "Pause" : "Play";
     [slider.max, slider.value] = [spec.steps, step];
@@ -66,8 +69,9 @@ function createPaths() {
   }
 
   /** The mean, the widths and the distance to the target, in numbers. */
-  function tell({ means, sigmas, lost }) {
-    if (lost !== null && step >= lost) return `ran away at step ${lost}`;
+  function tell(walker) {
+    const { means, sigmas, lost } = walker;
+    if (lost !== null && step >= lost) return givenUp(walker);
     const [x, y] = [means[2 * step], means[2 * step + 1]], [sx, sy] = [sigmas[2 * step], sigmas[2 * step + 1]];
     const far = Math.hypot(x - spec.target[0], y - spec.target[1]);
     const widths = Math.abs(sx - sy) < 5e-3 ? plain(sx) : `(${plain(sx)}, ${plain(sy)})`;
@@ -148,18 +152,32 @@ function createPaths() {
 
   // ------------------------------------------------------------ what Python tells
 
+  const inside = (place) => place.map((value) => rounded(clamp(value, ...spec.window), 2));
+
+  /** Begin at a place of a plane. */
+  function begin(place) {
+    halt();
+    part = 1;
+    [asked, aimed] = [inside(place), null];
+    draw();
+    report(asked);
+  }
+
   function makePlane(walker) {
-    const canvas = el("canvas", { role: "img", "data-testid": `plane-${walker.name}` });
+    const canvas = el("canvas", { role: "application", "aria-roledescription": "plane", tabindex: 0,
+      "data-testid": `plane-${walker.name}` });
     const told = el("output", { class: "told" });
     canvas.addEventListener("click", (event) => {
-      const box = canvas.getBoundingClientRect(), { window: [low, high] } = spec;
-      const place = mapping(box.width, spec.window).back(event.clientX - box.left, event.clientY - box.top);
-      halt();
-      part = 1;
-      asked = place.map((value) => rounded(clamp(value, low, high), 2));
-      draw();
-      report(asked);
+      const box = canvas.getBoundingClientRect();
+      begin(mapping(box.width, spec.window).back(event.clientX - box.left, event.clientY - box.top));
     });
+    onArrows(canvas, ([right, down], event) => {
+      const stride = event.shiftKey ? 1 : 0.25, [x, y] = aimed?.place ?? asked ?? walker.means; // the descent's own start
+      aimed = { canvas, place: inside([x + right * stride, y - down * stride]) };
+      draw();
+    }, () => {});
+    canvas.addEventListener("keydown", (event) => event.key === "Enter" && aimed && begin(aimed.place));
+    canvas.addEventListener("blur", () => { aimed = null; draw(); });
     const title = el("strong", {}, el("i", { class: "swatch", style: `--role: ${walker.colour}` }), walker.title);
     const figure = el("figure", {}, el("figcaption", {}, title, el("span", {}, walker.words)), canvas, told);
     return { walker, canvas, told, figure };
@@ -168,10 +186,12 @@ function createPaths() {
   const numbers = (text) => new Float32Array(fromBase64(text).buffer);
 
   function unpack(data) {
+    const focused = planes.findIndex(({ canvas }) => canvas.matches(":focus"));
     spec = { ...data, noise: numbers(data.noise) };
     planes = data.walkers.map((walker) => makePlane({ ...walker, means: numbers(walker.means),
       sigmas: numbers(walker.sigmas), gradients: numbers(walker.gradients) }));
     body.replaceChildren(...planes.map(({ figure }) => figure), hint);
+    planes[focused]?.canvas.focus({ preventScroll: true }); // the one that was left is gone
     root.style.setProperty("--count", planes.length);
   }
 

@@ -9,6 +9,9 @@ const REST = { move: 0, draws: 1, arrows: 1 };
 /** "4.96" with a true minus sign. */
 const plain = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
 
+/** Why a way does not go on. */
+const givenUp = ({ lost, cause }) => `${cause === "width" ? "\u03c3 out of bounds" : "ran away"} at step ${lost}`;
+
 /** From plane units to CSS pixels. */
 function mapping(side, [low, high]) {
   const edge = edges(side), size = side - edge.left - edge.right, tall = side - edge.top - edge.bottom;
@@ -163,7 +166,7 @@ function drawPlane(canvas, side, ratio, theme, spec, walker, n, phase, asked = n
   if (gone) {
     [context.globalAlpha, context.textAlign, context.textBaseline] = [1, "center", "middle"];
     context.font = `600 ${side < 260 ? 14 : 17}px ${theme.font}`;
-    halo(context, theme, `ran away at step ${walker.lost}`, at.left + at.size / 2, at.top + 0.94 * at.tall);
+    halo(context, theme, givenUp(walker), at.left + at.size / 2, at.top + 0.94 * at.tall);
   }
   if (asked) {
     [context.fillStyle, context.globalAlpha] = [theme.ink, 0.6];

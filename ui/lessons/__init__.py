@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ui.cache import checkpoint
 from vae_core.errors import InvalidInput
 
 
@@ -15,3 +16,14 @@ def read_results(path: Path, remedy: str) -> dict[str, Any]:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} cannot be read ({error}). {remedy}") from error
+
+
+def scores(name: str, *keys: str) -> dict[str, Any]:
+    """What a bundled model scored on held-out images. Raises InvalidInput where one of the keys is missing."""
+    found = checkpoint(name).metrics
+    if missing := [key for key in keys if key not in found]:
+        raise InvalidInput(
+            f"The scores of {name} lack {', '.join(missing)}. Take them again: "
+            f"`python -m vae_core evaluate {name} --write`."
+        )
+    return found

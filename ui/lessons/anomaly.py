@@ -109,7 +109,7 @@ def _learning(data: str, classes: Classes, models: dict[tuple[str, Classes], Det
     epochs = max(1, round(STEPS * recipe.training.batch / len(source)))
     torch.manual_seed(recipe.training.seed)
     model = VAE(recipe.config)
-    training = Training(model, source, replace(recipe.training, classes=classes, epochs=epochs), device)
+    training = Training(model, source, replace(recipe.training, labels=classes, epochs=epochs), device)
     began = time.monotonic()
     for told in training.run(EVERY):
         left = (time.monotonic() - began) / told.step * (told.steps - told.step)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ui import cache
+from ui.lessons import scores
 from vae_core.data import dataset
 from vae_core.latent.browser import pack_decoder
 from vae_core.latent.grids import embed, prior_quantile_grid, tile
@@ -92,7 +93,7 @@ def compared(name: str, other: str | None) -> list[dict[str, Any]]:
         if each is None:
             continue
         loaded = cache.checkpoint(each)
-        found = loaded.metrics
+        found = scores(each, "recon", "kl", "elbo")
         rows.append(
             {
                 "model": f"{'conditional VAE' if each == name else 'VAE'}, {loaded.model.config.latent} latents",  # type: ignore[union-attr]

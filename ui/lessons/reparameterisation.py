@@ -189,13 +189,23 @@ class Race:
 
 def new_race(start: int) -> Race:
     """The three with one set of weights."""
-    torch.manual_seed(start)
     config = VAE.Config(image=dataset(DATA).shape, **SETTINGS)
     first = VAE(config)
+    weigh(first, torch.Generator().manual_seed(start))
     models = {name: contestant.kind(config) for name, contestant in CONTESTANTS.items()}
     for model in models.values():
         model.load_state_dict(first.state_dict())
     return Race(start, models)
+
+
+def weigh(model: VAE, noise: torch.Generator) -> None:
+    """New weights for the linear layers, spread as PyTorch spreads them, uniformly up to 1 / sqrt(inputs); from a
+    generator of their own, for the global one is every visitor's."""
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                torch.nn.init.uniform_(parameter, -bound, bound, generator=noise)
 
 
 def look(race: Race, step: int, source: ImageSource) -> None:

@@ -17,6 +17,7 @@ from ui.scrubbers.sources import bundle, floats, newest
 _plane = st.components.v2.component("style_plane", **bundle(Path(__file__).parent, "styles", decoder=True))
 
 REACH = 3.2  # latent units that the plane shows each way; 99.7 % of the prior lie within
+DECIMALS = 3  # of a place; the link keeps four digits, which below 10 are as many
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,6 @@ def style_plane(
     styles: Styles, *, key: str, at: Sequence[float], on_release: Callable[[], None] | None = None
 ) -> list[float]:
     """Show the plane; returns the place [2] on it, in latent units, where the hand let go last."""
-    place = [round(value, 4) for value in floats(at)]
+    place = [round(value, DECIMALS) for value in floats(at)]
     told = _plane(key=key, data=styles.data() | {"at": place}, on_release_change=on_release or (lambda: None))
     return newest(key, told.get("release"), place)

@@ -56,7 +56,8 @@ function createStyles() {
   }
 
   function report() {
-    at = at.map((value) => rounded(value, 4));
+    at = at.map((value) => rounded(value, 3)); // as many decimals as Python and the link keep
+    show();
     shared.sent(at);
     component.setStateValue("release", { at, when: Date.now() });
   }

@@ -35,7 +35,7 @@ def axis(scores: np.ndarray) -> tuple[float, float]:
 
 
 def heaps(scores: np.ndarray, anomalous: np.ndarray, ends: tuple[float, float]) -> list[list[float]]:
-    """How the normal and the anomalous pictures spread over BARS equal bars: shares of each kind, [2][BARS]."""
+    """How the normal and the anomalous ones spread over BARS equal bars: shares of each kind, [2][BARS]."""
     edges = np.linspace(*ends, BARS + 1)
     counts = [np.histogram(np.clip(scores[kind], *ends), edges)[0] for kind in (~anomalous, anomalous)]
     return [(count / count.sum()).round(5).tolist() for count in counts]
@@ -51,12 +51,14 @@ def threshold_view(
     score: tuple[str, str],
     kinds: tuple[str, str],
     colours: tuple[str, str],
+    things: str = "pictures",
     stakes: Stakes = Stakes(),
     on_release: Callable[[], None] | None = None,
 ) -> float:
     """Show scores [N] and a threshold to drag; returns where the hand let go last, at first `threshold`.
 
-    `score`: name and unit; `kinds`: what is normal and what is anomalous here, in words.
+    `score`: name and unit; `kinds`: what is normal and what is anomalous here, in words; `things`: what is
+    scored.
     """
     share = ranking.share if stakes.share is None else stakes.share
     best = cheapest(ranking, stakes.miss, 1.0, share)
@@ -76,6 +78,7 @@ def threshold_view(
         "score": list(score),
         "kinds": list(kinds),
         "colours": list(colours),
+        "things": things,
         "at": threshold,
     }
     told = _view(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")

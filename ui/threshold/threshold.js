@@ -83,7 +83,7 @@ function createThreshold() {
   };
 
   function showNow() {
-    const { sizes, share, best: cheapest, least } = component.data;
+    const { sizes, share, best: cheapest, least, things } = component.data;
     const [hit, alarm] = alarmsAt(at);
     const [hitRate, alarmRate] = [hit / sizes[1], alarm / sizes[0]];
     root.style.setProperty("--t", along(at));
@@ -105,7 +105,7 @@ function createThreshold() {
       cells[i].replaceChildren(el("b", {}, grouped(count)), el("span", {}, `${word}, ${percent(count / of)}`));
     });
     const [missing, alarming] = costOf(1 - hitRate, alarmRate).map((each) => 1000 * each);
-    cost.textContent = `Cost per 1,000 pictures: ${number(missing + alarming)} (misses ${number(missing)}, false alarms ` +
+    cost.textContent = `Cost per 1,000 ${things}: ${number(missing + alarming)} (misses ${number(missing)}, false alarms ` +
       `${number(alarming)}). Cheapest: ${number(1000 * least)}${cheapest === null ? ", without any alarm" : ` at ${number(cheapest)}`}.`;
   }
 

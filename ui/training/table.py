@@ -38,6 +38,8 @@ WORDS = {  # what people call a setting; the key, by which `--set` knows it, is 
     "clip": "largest norm of a gradient",
     "weight_decay": "weight decay",
     "batch": "images in a step",
+    "labels": "labels that it was trained on; none: all",
+    "images": "training images; 0: all",
     "binarise": "pixels drawn black or white",
     "shift": "pixels by which pictures are shifted",
     "flip": "pictures mirrored",

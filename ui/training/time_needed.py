@@ -84,10 +84,10 @@ def _trial(data: str, stamp: str, model: str, key: str, device: str, busy: bool)
         try:
             return estimate(
                 kind(kind.Config(**settings)),
-                subset(whole("train"), place, asked.classes, asked.images),
+                subset(whole("train"), place, asked.labels, asked.images),
                 asked,
                 place,
-                subset(whole("test"), place, asked.classes),
+                subset(whole("test"), place, asked.labels),
             )
         finally:
             give_back(place)

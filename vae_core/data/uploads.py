@@ -90,9 +90,7 @@ def _opened(content: bytes) -> tuple[Image.Image, list[str]]:
         image = ImageOps.exif_transpose(image)  # phones save photos lying down, and a note which way is up
         if image.mode.startswith("I") or image.mode == "F":
             notes.append("Its grey levels (more than 8 bits) were scaled from darkest to lightest.")
-            values = np.asarray(image, dtype=np.float32)
-            span = max(float(values.max() - values.min()), 1.0)
-            return Image.fromarray((values - values.min()) / span), notes
+            return _stretched(image), notes
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             notes.append("Its transparent parts were taken for white paper.")
             image = image.convert("RGBA")
@@ -105,6 +103,16 @@ def _opened(content: bytes) -> tuple[Image.Image, list[str]]:
             "The file is no picture that can be read (or it is damaged); choose a PNG, JPEG or WebP."
         ) from error
     return image, notes
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """A picture of whole or real numbers, scaled from its darkest to its lightest, 0 to 1; a flat one is all 0."""
+    values = np.array(image, dtype=np.float64)  # in which no difference of two is too large or too small
+    if not np.isfinite(values).all():
+        raise InvalidInput("Some pixels of the picture are no numbers (NaN or infinite); save it as PNG and try again.")
+    values -= values.min()
+    values /= values.max() or 1.0
+    return Image.fromarray(values.astype(np.float32))
 
 
 def _squared(grey: Tensor, side: int) -> Tensor:

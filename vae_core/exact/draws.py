@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,11 +26,28 @@ class Backward(NamedTuple):
     complaint: str | None  # what PyTorch says when it is simply asked for the gradient
 
 
-def draw(way: str, mean: Tensor, sigma: Tensor) -> Tensor:
+class Seeded(Normal):
+    """PyTorch's Gaussian, with noise from a generator of its own instead of the one that all threads share. As
+    there, `sample` is `rsample` without a gradient."""
+
+    def __init__(self, mean: Tensor, sigma: Tensor, generator: torch.Generator) -> None:
+        super().__init__(mean, sigma)
+        self.generator = generator
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        noise = torch.randn(*sample_shape, *self.loc.shape, generator=self.generator)
+        return self.loc + noise * self.scale
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with torch.no_grad():
+            return self.rsample(sample_shape)
+
+
+def draw(way: str, mean: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
     """One draw [D] from a Gaussian: `sample` gives a plain number, `rsample` a function of mean and sigma."""
     if way not in WAYS:
         raise InvalidInput(f"There is no way of drawing {way[:60]!r}; there are: {', '.join(WAYS)}.")
-    gaussian = Normal(mean, sigma)
+    gaussian = Seeded(mean, sigma, generator)
     return gaussian.sample() if way == "sample" else gaussian.rsample()
 
 
@@ -43,9 +61,7 @@ def backward(
     """Draw once and go backward. One seed gives the same x both ways, so that only the gradients differ."""
     mu, width = torch.tensor(mean, requires_grad=True), torch.tensor(sigma, requires_grad=True)
     goal = torch.tensor(target)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        x = draw(way, mu, width)
+    x = draw(way, mu, width, torch.Generator().manual_seed(seed))
     complaint = None
     if x.requires_grad:
         x.retain_grad()
@@ -74,15 +90,13 @@ def descend(
 ) -> Moved:
     """Plain gradient descent on a mean by autograd, one draw a step. A step without a gradient moves nothing."""
     mu, width, goal = torch.tensor(mean, requires_grad=True), torch.full((len(mean),), sigma), torch.tensor(target)
-    useful = 0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for _ in range(steps):
-            loss = squared_error(draw(way, mu, width), goal)
-            if not loss.requires_grad:
-                continue
-            (slope,) = torch.autograd.grad(loss, mu)
-            useful += 1
-            with torch.no_grad():
-                mu -= rate * slope
+    useful, generator = 0, torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        loss = squared_error(draw(way, mu, width, generator), goal)
+        if not loss.requires_grad:
+            continue
+        (slope,) = torch.autograd.grad(loss, mu)
+        useful += 1
+        with torch.no_grad():
+            mu -= rate * slope
     return Moved(mu.detach().tolist(), useful)

@@ -178,6 +178,7 @@ class Descent(NamedTuple):
     sigmas: np.ndarray  # [T + 1, D]
     gradients: np.ndarray  # [T + 1, K, D] for the mean, what each draw says at each place
     lost: int | None  # the step that left everything behind
+    cause: str | None  # what left: "mean", or "width" where sigma became too small or too large
 
 
 def noises(settings: Settings) -> np.ndarray:
@@ -191,7 +192,7 @@ def descend(estimator: str, settings: Settings, target: tuple[float, ...] = TARG
     goal, noise = np.array(target), noises(settings)
     mean, log_sigma = np.array(settings.start, float), np.full(len(goal), math.log(settings.sigma))
     means, sigmas = np.zeros((2, settings.steps + 1, len(goal)))
-    gradients, lost = np.zeros_like(noise), None
+    gradients, lost, cause = np.zeros_like(noise), None, None
     for step in range(settings.steps + 1):
         sigma = np.exp(log_sigma)
         means[step], sigmas[step] = mean, sigma
@@ -202,13 +203,19 @@ def descend(estimator: str, settings: Settings, target: tuple[float, ...] = TARG
         widths = log_sigma
         if settings.learns_sigma:
             widths = log_sigma - settings.rate * (said.log_sigma.mean(0) + settings.kl_weight * of_kl.log_sigma)
-        if max(np.abs(after).max() / LOST, np.abs(widths).max() / math.log(LOST)) > 1:
+        if np.abs(after).max() > LOST:
+            cause = "mean"
+        elif np.abs(widths).max() > math.log(LOST):
+            cause = "width"
+        if cause is not None:
             lost = step + 1
             break
         mean, log_sigma = after, widths
     if lost is not None:
         means[lost:], sigmas[lost:], gradients[lost:] = mean, np.exp(log_sigma), 0
-    return Descent(means, sigmas, gradients, None if lost is None or lost > settings.steps else lost)
+    if lost is None or lost > settings.steps:
+        return Descent(means, sigmas, gradients, None, None)
+    return Descent(means, sigmas, gradients, lost, cause)
 
 
 def resting_place(kl_weight: float, target: tuple[float, ...] = TARGET) -> tuple[list[float], float]:

@@ -1,11 +1,12 @@
 """Colours as eyes see them: sRGB to CIE L*a*b* and back (CIE 15:2004; sRGB by IEC 61966-2-1, white D65), in PyTorch.
 
 L runs from 0, black, to 100, white. a is green below 0 and red above, b blue below and yellow above; both are 0 for
-every grey, and no colour of a screen is farther than about 110 from it.
+every grey, and on a screen neither goes beyond about 110.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -23,7 +24,8 @@ def srgb_to_lab(x: Tensor) -> Tensor:
     _require_colours(x)
     x = x.float()
     linear = torch.where(x > 0.04045, ((x + 0.055) / 1.055).clamp_min(0) ** 2.4, x / 12.92)
-    xyz = _mixed(linear, x.new_tensor(TO_XYZ)) / x.new_tensor(WHITE).view(3, 1, 1)
+    kept = _constants(str(x.device))
+    xyz = _mixed(linear, kept.to_xyz) / kept.white
     f = torch.where(xyz > EPSILON, xyz.clamp_min(EPSILON) ** (1 / 3), KAPPA * xyz + 16 / 116)
     fx, fy, fz = f.unbind(1)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
@@ -35,8 +37,9 @@ def lab_to_srgb(lab: Tensor) -> Tensor:
     light, a, b = lab.float().unbind(1)
     fy = (light + 16) / 116
     f = torch.stack([fy + a / 500, fy, (fy - b / 200).clamp_min(0)], dim=1)
-    xyz = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / KAPPA) * f.new_tensor(WHITE).view(3, 1, 1)
-    linear = _mixed(xyz, torch.linalg.inv(f.new_tensor(TO_XYZ, dtype=torch.float64)).float())
+    kept = _constants(str(f.device))
+    xyz = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / KAPPA) * kept.white
+    linear = _mixed(xyz, kept.from_xyz)
     bent = 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)
 
@@ -68,9 +71,25 @@ def colour_error(made: Tensor, truth: Tensor) -> ColourError:
     )
 
 
+class _Constants(NamedTuple):
+    to_xyz: Tensor  # [3, 3]
+    from_xyz: Tensor  # [3, 3]
+    white: Tensor  # [3, 1, 1]
+
+
+@cache
+def _constants(device: str) -> _Constants:
+    """What both ways need, in float32, kept on its device, for a recorded step must not copy from the host."""
+    with torch.inference_mode(False):  # else whoever is first decides that no gradient ever passes through it
+        matrix = torch.tensor(TO_XYZ, dtype=torch.float64)
+        found = (matrix, torch.linalg.inv(matrix), torch.tensor(WHITE).view(3, 1, 1))
+        return _Constants(*(each.float().to(device) for each in found))
+
+
 def _mixed(x: Tensor, matrix: Tensor) -> Tensor:
     """Each pixel of [B, 3, H, W] times a matrix [3, 3]."""
-    return torch.einsum("ij,bjhw->bihw", matrix, x)
+    with torch.autocast(x.device.type, enabled=False):  # bfloat16 would move every colour by a visible bit
+        return torch.einsum("ij,bjhw->bihw", matrix, x)
 
 
 def _require_colours(x: Tensor) -> None:

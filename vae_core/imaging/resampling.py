@@ -39,10 +39,12 @@ def weights(name: str, before: int, after: int, device: str = "cpu") -> Tensor:
         raise InvalidInput(
             f"{before} pixels cannot become {after} by {name!r}; lengths are from 1, filters: {', '.join(FILTERS)}."
         )
-    if name == SHARP_BICUBIC:
-        return interpolate(torch.eye(before)[None, None], size=(after, before), mode="bicubic")[0, 0].to(device)
-    unit = Image.fromarray(np.eye(before, dtype=np.float32))  # [before, before]
-    return torch.from_numpy(np.array(unit.resize((before, after), OF_PILLOW[name]))).to(device)
+    with torch.inference_mode(False):  # else whoever is first decides that no gradient ever passes through it
+        if name == SHARP_BICUBIC:
+            unit = torch.eye(before)[None, None]
+            return interpolate(unit, size=(after, before), mode="bicubic")[0, 0].to(device)
+        image = Image.fromarray(np.eye(before, dtype=np.float32))  # [before, before]
+        return torch.from_numpy(np.array(image.resize((before, after), OF_PILLOW[name]))).to(device)
 
 
 def resized(x: Tensor, height: int, width: int, name: str) -> Tensor:

@@ -150,8 +150,8 @@ def evaluate_all(
 ) -> dict[str, Any]:
     """Every metric that fits a model, as plain JSON: what goes into metrics.json.
 
-    The model is an autoencoder, a VAE, a restoring model or a classifier in eval mode; `source` holds its held-out
-    images; `classifier` judges decoded pictures (continuity and completeness are left out without one). What is not
+    The model is any of the registry, in eval mode; `source` holds its held-out images;
+    `classifier` judges decoded pictures (continuity and completeness are left out without one). What is not
     defined for a model (the KL of an autoencoder, the MIG without factors) is left out. `progress(share,
     title)` hears what is about to be computed. Raises InvalidInput where a score is not finite.
     """

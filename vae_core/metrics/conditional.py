@@ -44,9 +44,9 @@ def conditional(trial: Trial) -> Conditional:
 def _obeyed(trial: Trial, generator: torch.Generator) -> float | None:
     if trial.classifier is None:
         return None
-    config, right = trial.model.config, 0
-    for label in range(config.classes):
+    known, right = trial.source.labels.unique().tolist(), 0  # a class of which there is no image was never learned
+    for label in known:
         asked = torch.full((DRAWS,), label)
-        pictures = trial.model.decode_as(torch.randn(DRAWS, config.latent, generator=generator), asked)
+        pictures = trial.model.decode_as(torch.randn(DRAWS, trial.model.config.latent, generator=generator), asked)
         right += int((trial.classifier(pictures).argmax(1).cpu() == asked).sum())
-    return right / (DRAWS * config.classes)
+    return right / (DRAWS * len(known))

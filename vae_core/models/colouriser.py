@@ -2,7 +2,8 @@
 all colours that there could be; the other, a conditional VAE (Sohn, Lee and Yan 2015), has one answer for each draw.
 
 Both work in CIE L*a*b*, after Zhang, Isola and Efros (2016): L is the grey picture, a and b are what is asked for.
-Half of the work lies in 2 x 2 pixels at a time (Shi et al. 2016), which takes a quarter of the time.
+The networks see 2 x 2 pixels as one with four times the channels, and give them back in the same way (Shi et al. 2016):
+the finest maps have a quarter of the places, and cost a quarter of the time.
 """
 
 from __future__ import annotations

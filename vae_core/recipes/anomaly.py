@@ -15,7 +15,7 @@ def bank() -> list[Recipe]:
         Recipe(
             name_with_classes(data, classes), data, "vae",
             {"image": IMAGE[data], "latent": 16, "hidden": (128,), "likelihood": "gaussian_learned", "sigma": 0.15},
-            TrainSettings(epochs=20, batch=128, lr=2e-3, classes=classes),
+            TrainSettings(epochs=20, batch=128, lr=2e-3, labels=classes),
         )
         for data, choices in known.items() for classes in choices
     ]  # fmt: skip

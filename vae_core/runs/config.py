@@ -19,7 +19,7 @@ from vae_core.training import TrainSettings, pick_device, resolved
 
 FORMAT = 1
 CONFIG = "config.json"
-LATER: dict[str, Any] = {"classes": (), "images": 0}  # settings that the first runs did not have, and what they meant
+LATER: dict[str, Any] = {"labels": (), "images": 0}  # settings that the first runs did not have, and what they meant
 TEXTS = ("name", "device", "owner", "created")
 
 

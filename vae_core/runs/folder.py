@@ -203,7 +203,7 @@ class Run:
         return Frame(step, **read_tensors(self.frame_file(step)))
 
     def sample(self) -> Sample:
-        """Raises InvalidInput where nothing was trained yet, and for a classifier, which has no pictures."""
+        """Raises InvalidInput where nothing was trained yet, and for a model without pictures."""
         return Sample(**read_tensors(self.folder / SAMPLE))
 
     def request_stop(self) -> None:

@@ -24,6 +24,7 @@ from vae_core.models import MODELS
 from vae_core.runs.folder import MODEL, NAME, check_name
 from vae_core.runs.remove import UPLOADED, sweep
 from vae_core.strict_json import LARGEST, parsed
+from vae_core.training.settings import WHOLE
 
 NEEDED, ALLOWED = (CONFIG, WEIGHTS), (CONFIG, WEIGHTS, METRICS)
 LARGEST_ZIP = 2**30  # bytes
@@ -84,7 +85,21 @@ def unzip_model(content: bytes, name: str) -> Path:
 
 def wrong_training(training: dict[str, Any]) -> list[str]:
     """The keys of what a model's config tells of its training that are not what pages rely on."""
-    return [key for key, kind in TRAINING.items() if key in training and not _fits(training[key], kind)]
+    wrong = [key for key, kind in TRAINING.items() if key in training and not _fits(training[key], kind)]
+    if "labels" in training and not _are_labels(training["labels"]):
+        wrong.append("labels")
+    if "images" in training and not _is_whole(training["images"], *WHOLE["images"]):
+        wrong.append("images")
+    return wrong
+
+
+def _are_labels(value: Any) -> bool:
+    """Whether this is a list of labels, each once."""
+    return isinstance(value, list) and all(_is_whole(each, 0, 255) for each in value) and len(set(value)) == len(value)
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -169,7 +169,7 @@ class _Worker:
         device, data = pick_device(run.config.device), run.data()
         torch.manual_seed(settings.seed)
         model = MODELS[recipe.model](recipe.config)
-        source = subset(data.load("train", device), device, settings.classes, settings.images)
+        source = subset(data.load("train", device), device, settings.labels, settings.images)
         if tuple(source.shape) != tuple(recipe.config.image):
             raise InvalidInput(f"The model sees images {recipe.config.image}; {recipe.data} has {source.shape}.")
         held_out = held_out_source(recipe.data, settings, device)

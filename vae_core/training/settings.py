@@ -39,7 +39,7 @@ class TrainSettings:
     kl_cycles: int = 4  # "cyclical"
     capacity: float = 25.0  # "capacity": nats that the KL is drawn to at the end
     free_bits: float = 0.0  # nats a latent may use for nothing
-    classes: tuple[int, ...] = ()  # train, and be scored, on images of these labels alone; empty: on all
+    labels: tuple[int, ...] = ()  # train, and be scored, on images of these labels alone; empty: on all
     images: int = 0  # train on the first so many images alone; 0: on all
     binarise: bool = False  # draw black or white for every grey pixel, anew at every step
     shift: int = 0  # pixels by which a picture may be moved each way, at random
@@ -61,8 +61,8 @@ class TrainSettings:
         for what in FROM_ZERO:
             if not (math.isfinite(getattr(self, what)) and getattr(self, what) >= 0):
                 refuse(what, "a number from 0")
-        if len(set(self.classes)) < len(self.classes) or not all(0 <= label <= 255 for label in self.classes):
-            refuse("classes", "labels from 0 to 255, each once")
+        if len(set(self.labels)) < len(self.labels) or not all(0 <= label <= 255 for label in self.labels):
+            refuse("labels", "numbers of classes from 0 to 255, each once")
         if self.kl_share > 1:
             refuse("kl_share", "a share, above 0 and up to 1")
         for what, choices in CHOICES.items():
