@@ -32,7 +32,7 @@ from vae_core.data import ImageSource, dataset
 from vae_core.data.subset import Subset, subset
 from vae_core.folders import ASSETS, write_whole
 from vae_core.latent.priors import fit_gaussian
-from vae_core.metrics.anomaly import DRAWS, SCORES, Strangeness, outline, strangeness_of_all
+from vae_core.metrics.anomaly import DRAWS, SCORES, Strangeness, codes_of_all, outlines_of_all, strangeness_of_all
 from vae_core.metrics.ranking import auroc, average_precision, rank
 from vae_core.models import VAE
 from vae_core.recipes import BANKS, RECIPES, changed
@@ -46,15 +46,9 @@ CANDIDATES = [
 KEPT_BACK = 50_000  # training images of MNIST before those on which candidates are scored
 
 
-def codes_of(model: Any, source: ImageSource) -> Tensor:
-    """Posterior means [N, Z] of all images of a source."""
-    with torch.inference_mode():
-        return torch.cat([model.encode(source.images(index)).mean for index in torch.arange(len(source)).split(1000)])
-
-
 def scores_of(model: Any, known: ImageSource, held_out: ImageSource) -> dict[str, np.ndarray]:
     """Every score of all held-out images [N], float32 as on the page."""
-    parts = [part for _, part in strangeness_of_all(model, held_out, fit_gaussian(codes_of(model, known)))]
+    parts = [part for _, part in strangeness_of_all(model, held_out, fit_gaussian(codes_of_all(model, known)))]
     return {name: torch.cat([getattr(part, name) for part in parts]).float().numpy() for name in Strangeness._fields}
 
 
@@ -62,11 +56,6 @@ def areas(scores: dict[str, np.ndarray], anomalous: np.ndarray, among: np.ndarra
     """The AUROC of each score, over all images or those `among` which it is asked for."""
     among = np.ones_like(anomalous) if among is None else among
     return {name: round(auroc(rank(values[among], anomalous[among])), 4) for name, values in scores.items()}
-
-
-def outlines(source: ImageSource) -> np.ndarray:
-    """The length of every image's outline [N]."""
-    return torch.cat([outline(source.images(index)) for index in torch.arange(len(source)).split(1000)]).numpy()
 
 
 def measure(models: Path | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -77,7 +66,7 @@ def measure(models: Path | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
         held_out = dataset(recipe.data).load("test")
         known = subset(dataset(recipe.data).load("train"), "cpu", recipe.training.labels)
         model = (read_bundled(recipe.name) if models is None else read_model(models / recipe.name / "model")).model
-        normal = fit_gaussian(codes_of(model, known))
+        normal = fit_gaussian(codes_of_all(model, known))
         tensors |= {f"{recipe.name}.mean": normal.mean, f"{recipe.name}.cholesky": normal.cholesky.contiguous()}
         tensors[f"{recipe.name}.images"] = torch.tensor(len(known))
         labels = held_out.labels.numpy()
@@ -85,7 +74,7 @@ def measure(models: Path | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
         found = areas(scores, anomalous)
         print(f"{recipe.name:24}" + "".join(f"{name:>10} {value:.4f}" for name, value in found.items()), flush=True)
         if len(recipe.training.labels) > 1:
-            length = outlines(held_out)
+            length = outlines_of_all(held_out)
             by_outline = areas({"alone": length, "error_per_unit": scores["error"] / length}, anomalous)
             print(f"{'':24}{by_outline}")
             result["all_but_one"] = {"classes": list(recipe.training.labels), "auroc": found, "outline": by_outline}

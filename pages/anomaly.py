@@ -13,9 +13,9 @@ from ui import cache, controls, frame
 from ui.draw_pad import draw_pad
 from ui.figures import PLOT
 from ui.figures.anomaly import heat, heat_scale, outline_scatter, pair_heat
-from ui.jobs import Job
 from ui.lessons import anomaly as lesson
 from ui.lessons.anomaly import DATA, Classes, Detector, Scored
+from ui.normal_form import JOB, pick_classes, train_here, training_of
 from ui.palette import RUN_COLOURS
 from ui.picture_rows import Row, picture_rows
 from ui.threshold import Stakes, threshold_view
@@ -28,7 +28,6 @@ from vae_core.metrics.ranking import at_most, auroc, cheapest, confusion, precis
 NORMAL, ANOMALOUS = RUN_COLOURS[:2]
 START = 0.05  # the share of normal images that raise an alarm at the threshold where the page starts
 SHOWN, TICK = 8, 0.5  # pictures in a row; seconds between two looks at a training
-CHOSEN = "normal classes"
 COSTS = {"1/10": 0.1, "1/3": 1 / 3, "1": 1.0, "3": 3.0, "10": 10.0, "30": 30.0, "100": 100.0}
 SHARES = {"as among the test images": None, "50%": 0.5, "10%": 0.1, "1%": 0.01}
 GROUPS = {
@@ -70,30 +69,6 @@ def pick() -> Choice:
     return Choice(data, classes, score, Stakes(COSTS[miss], SHARES[share]))
 
 
-def pick_classes(data: str) -> Classes:
-    """The normal classes, one to nine, kept in the link by their numbers."""
-    arrived = st.query_params.get("normal")
-    if CHOSEN not in st.session_state:
-        asked = lesson.read_classes(arrived) if arrived else (8,)
-        if asked is None:
-            st.warning(
-                f"The link asks for the normal classes {arrived[:60]!r}; allowed: one to nine of the numbers 0 to 9, "
-                "with commas between them. 8 is shown."
-            )
-            controls.to_link("normal", None)
-        st.session_state[CHOSEN] = list(asked or (8,))
-    names = dataset(data).class_names
-    chosen = st.pills(
-        "Normal classes: the model has seen no others", range(len(names)), selection_mode="multi",
-        format_func=lambda label: names[label], key=CHOSEN, on_change=keep_classes,
-    )  # fmt: skip
-    return tuple(sorted(chosen or ()))
-
-
-def keep_classes() -> None:
-    controls.to_link("normal", ",".join(map(str, sorted(st.session_state[CHOSEN]))) or None)
-
-
 def keep_threshold() -> None:
     """A hand let go of the threshold: put it into the link."""
     controls.to_link("t", f"{st.session_state['threshold']['release']['at']:.6g}")
@@ -127,7 +102,7 @@ def show_threshold(choice: Choice, found: Detector, made: Scored) -> float:
         f"A VAE with {found.model.config.latent} latents, trained on {found.images:,} training images of "
         f"{dataset(choice.data).title} ({choice.words}), {where}. Scored: {frame.held_out_words(choice.data)} "
         f"{ranking.normal:,} of them are normal. Each heap is drawn as shares of its own kind; the last bar stands for "
-        "all scores beyond. "
+        f"all scores beyond. The score: {score.source}. "
         + (
             "" if choice.stakes.share is None else
             f"Precision and cost are computed for {choice.stakes.share:.0%} anomalies, from the same rates; the table "
@@ -202,44 +177,10 @@ def uploaded(data: str) -> Tensor | None:
     return upload.picture[None] if upload else None
 
 
-def training_of(place: tuple[str, Classes]) -> Job | None:
-    """The training that goes on for this choice; one for another choice is stopped."""
-    if (told := st.session_state.get("anomaly job")) is None:
-        return None
-    other, job = told
-    if other == place and job.is_running:
-        return job
-    job.stop()
-    del st.session_state["anomaly job"]
-    if other == place:
-        st.session_state["anomaly problem"] = (place, job.problem)
-        st.rerun()  # it is over: from now on nobody has to look at it twice a second
-    return None
-
-
-def train_here(choice: Choice, job: Job | None) -> None:
-    """No model knows these classes alone: train one, with progress and a Stop."""
-    place = choice[:2]
-    if job is not None:
-        bar, stop = st.columns([8, 1], vertical_alignment="bottom")
-        bar.progress(min(1.0, job.share), job.words)
-        stop.button("Stop", key="stop", on_click=job.stop)
-        return
-    other, problem = st.session_state.get("anomaly problem", (None, None))
-    if other == place and problem is not None:
-        if not isinstance(problem, InvalidInput):
-            raise problem
-        st.error(str(problem))
-    st.info(f"No bundled model was trained on {choice.words} alone. One can be trained here, in seconds.")
-    if st.button("Train it", type="primary", key="train"):
-        st.session_state["anomaly job"] = (place, Job(lesson.learn(*place)))
-        st.rerun()
-
-
 def explore() -> None:
     """All that depends on what is normal."""
     choice = pick()
-    job = training_of(choice[:2])
+    job = training_of(choice.data, choice.classes)
     if not 0 < len(choice.classes) < len(dataset(choice.data).class_names):
         what = "nothing is normal" if not choice.classes else "nothing is left to be an anomaly"
         st.info(f"With this choice {what}: choose one to nine normal classes.")
@@ -248,7 +189,7 @@ def explore() -> None:
     found = lesson.detector(choice.data, choice.classes)
     with st.container(key="figure"):
         if found is None:
-            train_here(choice, job)
+            train_here(choice.data, choice.classes, choice.words, job)
             return
         made = lesson.scored(choice.data, choice.classes, found.on_the_page)
         threshold = show_threshold(choice, found, made)
@@ -307,7 +248,7 @@ def show_pairs(measured: dict[str, Any]) -> None:
     st.caption(
         f"Ten models, each trained on one class of {title} alone; {of_data['held_out']:,} held-out images. Mean AUROC "
         f"against all others: **{of_data['mean'][score]:.3f}**. One setting for all classes of both data sets, chosen "
-        "on training images of MNIST that were kept back."
+        "by the AUROC of the reconstruction error, among labelled training images of MNIST that were kept back."
     )
 
 
@@ -318,7 +259,8 @@ SEEN = """
   of a picture. A 1 has few, and pieces of other digits make it up: so it passes for normal, while an elaborate picture
   of a normal class raises an alarm. Divided by the length of the outline, the same error tells the 1 apart.
 - **The ELBO adds how unusual the code is.** Here that changes little: what is wrong in 784 pixels outweighs it.
-  **Latent distance** alone is weaker: an encoder that has never met an anomaly may put it anywhere, also in the middle.
+  **Latent distance** alone is weaker here: an encoder that has never met an anomaly may put it anywhere, also in the
+  middle. {of_distance}
 - **The AUROC needs no threshold, an alarm does.** Where it is best depends on what a miss and a false alarm cost, and
   on how rare anomalies are: with one in a hundred, most alarms are false even at a good threshold. The ROC does not
   see that; precision does.
@@ -327,8 +269,8 @@ SEEN = """
 LECTURE = r"""
 **6.6 Applications**, anomaly detection: an autoencoder trained on normal data rebuilds what is unlike it badly, and
 the difference between a picture and its reconstruction is a map of where. The map on medical images shown there is the
-squared error map of this page. **7.1 Motivation** names the same use for VAEs; **7.6 Evidence Lower Bound (ELBO)** is
-the second score.
+input minus its reconstruction, with its sign; the map of this page is the square of that. **7.1 Motivation** names the
+same use for VAEs; **7.6 Evidence Lower Bound (ELBO)** is the second score.
 
 Reconstruction error: $\lVert x - \hat x \rVert^2$ with $\hat x = d(\mu(x))$, where $\mu$ is the mean of the encoder's
 posterior and $d$ the decoder. $-\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)] +
@@ -341,10 +283,10 @@ frame.opening(
     "How does a model notice what it has never seen?",
     "Choose what is normal and a score, then drag the threshold: what you catch and miss is counted and priced.",
 )
-st.fragment(frame.guarded(explore), run_every=TICK if "anomaly job" in st.session_state else None)()
+st.fragment(frame.guarded(explore), run_every=TICK if JOB in st.session_state else None)()
 failure()
 frame.closing(
-    SEEN,
+    SEEN.format(of_distance=lesson.told_of_distance()),
     [strangeness, error_map, mahalanobis, outline, rank, auroc, precision_recall, confusion, cheapest],
     LECTURE,
 )

@@ -73,8 +73,9 @@ def keep_z() -> None:
     controls.to_link("z", [*about["of"], about["values"][min(max(int(told["frame"]), 0), len(about["values"]) - 1)]])
 
 
-def show_strip(made: Colourings, chosen: int, codes: Tensor) -> None:
-    """One photograph, large, along one latent of one of its draws."""
+def show_strip(made: Colourings, chosen: int, codes: Tensor, drawn: list[float]) -> None:
+    """One photograph, large, along one latent of one of its draws z [B, N, Z]; `drawn` says which photographs these are
+    and what made the draws, so that a place on the strip is kept for them alone."""
     order = lesson.by_use()[:LATENTS]
     left, right = st.columns(2, gap="small")
     with left:
@@ -85,11 +86,11 @@ def show_strip(made: Colourings, chosen: int, codes: Tensor) -> None:
     number = COLOURINGS[name]
     z = codes[chosen, number] if number is not None else torch.zeros_like(codes[chosen, 0])
     film = lesson.strip(made.truth[chosen], z, order[rank])
-    of = [chosen, -1 if number is None else number, rank]
-    kept = controls.vector_from_link("z", 4)
+    of = [*drawn, chosen, -1 if number is None else number, rank]
+    kept = controls.vector_from_link("z", len(of) + 1)
     at = film.own
-    if kept is not None and kept[:3] == of:
-        at = min(range(len(film.values)), key=lambda i: abs(film.values[i] - kept[3]))
+    if kept is not None and kept[:-1] == of:
+        at = min(range(len(film.values)), key=lambda i: abs(film.values[i] - kept[-1]))
     st.session_state[f"{VIEW} about"] = {"of": of, "values": film.values}
     about = f"Photograph {chosen + 1}, {name}"
     colour_strip(film.frames, film.values, key=VIEW, axis=f"z{rank + 1}", about=about, at=at, on_release=keep_z)
@@ -117,7 +118,8 @@ def explore() -> None:
         numbers(chosen)
         show_rows(made, temperature)
     with right:
-        show_strip(made, chosen, temperature * lesson.noise(seed, SHOWN, DRAWS))
+        z = temperature * lesson.noise(seed, SHOWN, DRAWS)
+        show_strip(made, chosen, z, [place, seed, round(temperature, 2)])
     st.caption(
         f"{SHOWN} of {frame.held_out_words(DATA)} Both networks were trained on the {measured['trained_on']:,} "
         f"training images ({lesson.passes()}), and are shown the lightness L alone. \u0394E (CIE 1976): mean distance "
@@ -138,15 +140,15 @@ def measure() -> None:
         marks = [
             *(
                 Mark(METHODS[name].title.replace(" of the training set", ""), methods[name]["chroma"],
-                     methods[name]["delta_e"], METHODS[name].colour, symbol, side)
-                for name, symbol, side in (
-                    ("grey", "square", "bottom right"), ("mean colour", "diamond", "top left"),
-                    ("average", "circle", "bottom center"),
+                     methods[name]["delta_e"], METHODS[name].colour, symbol, away)
+                for name, symbol, away in (
+                    ("grey", "square", (24, -44)), ("mean colour", "diamond", (-16, 40)),
+                    ("average", "circle", (40, 60)),
                 )
             ),
             *(
                 Mark(f"Best of {row['n']}", row["chroma"], row["delta_e"], METHODS["best"].colour, "star",
-                     "middle right")
+                     (76, 0))
                 for row in best[-1:]
             ),
         ]  # fmt: skip
@@ -225,8 +227,8 @@ def show_missed() -> None:
         f"The {MISSED} of the 500 bundled held-out images with the largest \u0394E of the average answer, "
         f"{found.errors.min():.0f} to {found.errors.max():.0f}; so no fair sample. Their colours are vivid (chroma "
         f"{made.told(made.truth).chroma:.0f}; of all held-out images "
-        f"{lesson.results()['methods']['truth']['chroma']:.0f}), which an average of many never is. A draw may be, but "
-        "seldom in the very colour that happened to be true."
+        f"{lesson.results()['methods']['truth']['chroma']:.0f}), which the mean of many different colours is not. A "
+        "draw may be, but seldom in the very colour that happened to be true."
     )
 
 

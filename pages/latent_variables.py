@@ -8,18 +8,15 @@ from ui import controls, frame
 from ui.curve_plane import curve_plane
 from ui.figures import PLOT
 from ui.figures.latent_variables import Window, error_lines, grid_times, posterior_map
-from ui.jobs import begin, watched
 from ui.lessons import latent_variables as lesson
-from ui.lessons.latent_variables import CODES, COUNTS, CURVES, DATA, HALF, REPETITIONS, Plane
+from ui.lessons.latent_variables import CODES, COUNTS, CURVES, DATA, HALF, REPETITIONS
 from ui.sheet.axes import minus
 from vae_core.data import dataset
+from vae_core.exact.cells import AS_FINE, CELLS, FINER, REACH, Summed, integrate, log_joint
 from vae_core.exact.curve import CurveModel
 from vae_core.exact.importance import effective_sample_size, log_mean_exp
-from vae_core.exact.plane import DEEP, FINER, REACH, SIDE, bernoulli_joint, refined
 
 START_Z, START_X = -0.7, (0.3, 1.5)
-TICK = 0.5  # seconds between two looks at the grid as it is filled
-JOB = "plane job"
 GOOD, FAIR = 0.1, 1.0  # nats: how near an estimate has to come, on the curve and for a digit
 
 
@@ -95,10 +92,13 @@ def reached(lines: list[lesson.Line], counts: list[int] | tuple[int, ...], error
 
 @frame.part
 def why_not() -> None:
-    """How long the same grid takes with more latents."""
+    """How long a plain grid takes with more latents."""
     st.subheader("Why not do the same for pictures?", anchor=False)
-    st.markdown("Every point of the grid is one picture decoded. Choose how fine it is; each latent more multiplies.")
-    points = int(controls.number("Grid points along each latent, g", 5, 1000, SIDE - 1, 5, key="points"))
+    st.markdown(
+        "Every point of a plain grid is one picture decoded. Choose how fine it is; each latent more multiplies. "
+        f"{AS_FINE} along each latent are as fine as the smallest cells in the section below."
+    )
+    points = int(controls.number("Grid points along each latent, g", 5, 1000, AS_FINE, 5, key="points"))
     sizes = lesson.latent_sizes()
     seconds = [lesson.log_seconds(points, latents) for latents in sizes]
     texts = [lesson.duration(each) for each in seconds]
@@ -111,72 +111,45 @@ def why_not() -> None:
     )
 
 
+@frame.part
 def two_latents() -> None:
     """The integral of a trained model, done: with two latents it can be."""
     st.subheader("With two latents it can be done: how likely is this digit?", anchor=False)
-    plane = lesson.kept().get("plane")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        digit = int(controls.choose("Held-out digit", list("0123456789"), key="digit", default="2", style="slider"))
-        label, busy = "Integrate" if plane is None else "Integrated", JOB in st.session_state
-        pressed = st.button(label, type="primary", key="integrate", disabled=plane is not None or busy)
-    if pressed:
-        begin(JOB, lesson.integrate(Plane()))
+    digit = int(controls.choose("Held-out digit", list("0123456789"), key="digit", default="2", style="slider"))
     row = next(each for each in lesson.results()["rows"] if each["digit"] == digit)
+    found = lesson.maps(digit)
     shown, whole, near = st.columns([3, 5, 5], gap="medium")
     with shown:
         st.image(frame.crisp(lesson.digits()[digit], 224), width=224)
-    with whole, st.container(height=440, border=False):
-        if plane is not None:
-            show_whole(digit)
-        elif not watched(JOB):
-            st.markdown(
-                f"Press Integrate: {SIDE**2:,} codes are decoded here, about "
-                f"{lesson.duration(lesson.log_seconds(SIDE, 2))} at the measured speed, then some finer ones."
-            )
-    if plane is not None:
-        with near:
-            show_near(digit)
-    with shown:
-        tell(digit, row, plane)
-    if plane is not None:
-        share = lesson.maps(digit).prior_share
-        st.markdown(f"99 % of the posterior lie on a part of the plane that holds **{share:.2%}** of the prior.")
+        tell(found.exact, row["elbo"])
+    with whole:
+        plane = Window((-REACH, -REACH), 2 * REACH)
+        figure = posterior_map(found.whole, plane, found.mean, found.std, found.window, height=420)
+        st.plotly_chart(figure, config=PLOT, key="whole")
+    with near:
+        figure = posterior_map(found.near, found.window, found.mean, found.std, None, height=420)
+        st.plotly_chart(figure, config=PLOT, key="near")
+    st.markdown(
+        f"99 % of the posterior lie on a part of the plane that holds **{found.prior_share:.2%}** of the prior. So the "
+        f"sum took {found.exact.codes:,} codes, placed where they matter, instead of {AS_FINE**2:,} for a plain grid "
+        "as fine."
+    )
     st.caption(
         f"VAE, β = 1, 2 latents, trained on {dataset(DATA).title}; the first held-out image of each class, 10 of "
         f"{frame.held_out_words(DATA)} Pixels are rounded to black and white, so that the Bernoulli likelihood is one. "
-        f"Exact up to the grid: {SIDE} x {SIDE} codes from \N{MINUS SIGN}{REACH:g} to {REACH:g}, and {FINER} x {FINER} "
-        f"finer ones in every cell within {DEEP:g} nats of the highest. Colours on the left: log p(z | x), darkest "
-        f"from {lesson.DEPTH:g} nats below the highest; on the right p(z | x) itself. White: what the encoder says "
-        "instead, 1 and 2 standard deviations."
+        f"Exact up to the cells: {CELLS} x {CELLS} from \N{MINUS SIGN}{REACH:g} to {REACH:g}; those within "
+        f"{FINER[0][0]:g} nats of the highest p(x, z) cut into {FINER[0][1]} x {FINER[0][1]}, and again those within "
+        f"{FINER[1][0]:g}. Colours on the left: log p(z | x), from a plain grid of {lesson.SIDE} x {lesson.SIDE}, "
+        f"darkest from {lesson.DEPTH:g} nats below the highest; on the right p(z | x) itself, in the smallest cells. "
+        "White: what the encoder says instead, 1 and 2 standard deviations."
     )
     draws_of(row)
 
 
-def show_whole(digit: int) -> None:
-    found = lesson.maps(digit)
-    plane = Window((-REACH, -REACH), 2 * REACH)
-    figure = posterior_map(found.whole, plane, found.mean, found.std, found.window, height=420)
-    st.plotly_chart(figure, config=PLOT, key="whole")
-
-
-def show_near(digit: int) -> None:
-    found = lesson.maps(digit)
-    figure = posterior_map(found.near, found.window, found.mean, found.std, None, height=420)
-    st.plotly_chart(figure, config=PLOT, key="near")
-
-
-def tell(digit: int, row: dict[str, float], plane: Plane | None) -> None:
-    """The evidence of a digit, as it was measured and as it has just been computed."""
-    if plane is None:
-        known = minus(f"{row['log_evidence']:.2f}")
-        st.markdown(f"Measured before: log p(x) = **{known}** nats")
-        return
-    exact = plane.exact[digit]
-    fine, coarse, bound = (f"{each:.3f}" for each in (exact.log_evidence, exact.log_evidence_coarser, row["elbo"]))
-    st.markdown(
-        f"log p(x) = **{minus(fine)}** nats  \nwith cells twice as wide {minus(coarse)}  \n"
-        f"ELBO {minus(bound)}: **{exact.log_evidence - row['elbo']:.2f}** nats too low"
-    )
+def tell(exact: Summed, elbo: float) -> None:
+    """The evidence of a digit, just computed, and the bound beside it."""
+    evidence, bound = (minus(f"{each:.3f}") for each in (exact.evidence, elbo))
+    st.markdown(f"log p(x) = **{evidence}** nats  \nELBO {bound}: **{exact.evidence - elbo:.2f}** nats too low")
 
 
 def draws_of(row: dict[str, lesson.Any]) -> None:
@@ -185,11 +158,16 @@ def draws_of(row: dict[str, lesson.Any]) -> None:
     measured = lesson.results()
     lines = lesson.measured_lines(row)
     st.plotly_chart(error_lines(measured["counts"], lines, height=400), config=PLOT, key="digit errors")
-    st.markdown(f"Digit {row['digit']}. {reached(lines, measured['counts'], FAIR)}")
+    most = measured["counts"][-1]
+    worth = ", those ".join(f"{line.name} count as {line.effective[-1]:,.0f}" for line in lines)
+    st.markdown(
+        f"Digit {row['digit']}. {reached(lines, measured['counts'], FAIR)} By the effective sample size of their "
+        f"uneven weights, {most:,} draws {worth}."
+    )
     st.caption(
         f"Measured beforehand by `python -m benchmarks.evidence`: medians over {measured['repetitions']} repetitions "
-        "of the distance to the grid's log p(x), bars from the 10th to the 90th of 100; same model, same held-out "
-        "images. The ELBO above is estimated, too: the mean of log weights over all of the encoder's draws."
+        "of the distance to the log p(x) that was summed up, bars from the 10th to the 90th of 100; same model, same "
+        "held-out images. The ELBO above is estimated, too: the mean of log weights over all of the encoder's draws."
     )
 
 
@@ -200,12 +178,15 @@ SEEN = """
   the evidence p(x): how likely the model finds x, whatever the z. The posterior is the same curve, blown up until
   its area is one; where two stretches of the curve come near x it has two peaks.
 - **On a line that integral is a sum.** Every further latent multiplies the number of points, each of them a run of the
-  decoder. With two latents it takes a while, with ten longer than there has been a universe.
+  decoder. With two latents it takes a fraction of a second, if the points are put where they matter. With ten even the
+  coarse first look that finds out where would take thousands of years, and a fine grid longer than there has been a
+  universe.
 - **Draws instead of a grid.** Importance sampling has no such power in it, but it depends on where one draws. Few of
   the prior's draws meet the posterior of a real digit, and until one does the estimate is hundreds of nats off: to come
   within one nat takes a thousand draws and more. For half of the ten digits one draw of the encoder's is as good.
-- **An encoder may look in the wrong place.** Then the draws agree with each other and are wrong together. Look at
-  the digit 5: nothing in the estimates themselves gives it away; only the grid does.
+- **An encoder may look in the wrong place.** Then its draws converge far too slowly. Look at the digit 5: 8,192 of them
+  count as 4, and nine times in ten their estimate is still more than 13 nats too low. The prior's draws, poor as they
+  are, end higher: that shows what is missing, since such an estimate is hardly ever much too high.
 """
 LECTURE = r"""
 **7.4 Latent Variable Models**: sample z from the prior, then x from the likelihood; the posterior cannot be computed
@@ -229,9 +210,9 @@ frame.opening(
 )
 solve()
 why_not()
-st.fragment(frame.guarded(two_latents), run_every=TICK if JOB in st.session_state else None)()
+two_latents()
 frame.closing(
     SEEN,
-    [CurveModel, log_mean_exp, effective_sample_size, bernoulli_joint, refined],
+    [CurveModel, log_mean_exp, effective_sample_size, log_joint, integrate],
     LECTURE,
 )

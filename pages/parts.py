@@ -94,9 +94,27 @@ def show_rows(name: str, first: int) -> None:
             )
 
 
+def trained_unlike(name: str, latent: int) -> str:
+    """What else differs where the number of training images does: read off the models."""
+    told = [
+        f"{' and '.join([', '.join(values[:-1]), values[-1]] if values[:-1] else values)}: {steps:,} steps of {batch} "
+        f"images, learning rate {lr:g}"
+        for (steps, batch, lr), values in lesson.trainings(name, latent).items()
+    ]
+    if name == "Data":
+        return f"**Not the images alone differ here.** {'; '.join(told)}. The bars show all of it together."
+    steps, batch, lr = next(iter(lesson.trainings("Width", latent)))
+    return (
+        f"{'; '.join(told)}. The models on {lesson.ALL:,} images had {steps:,} steps of {batch}, at {lr:g}: compare "
+        "these with each other only."
+    )
+
+
 def show_costs(name: str, value: str, latent: int) -> None:
     """Training and held-out error over what is changed; beside it over the latent size, or by another measure."""
     change = CHANGES[name]
+    if name in ("Data", "Regularisation"):
+        st.markdown(trained_unlike(name, latent))
     values, models = list(change.values), [(each, latent) for each in change.values]
     left, right = st.columns(2, gap="medium")
     with left:
@@ -194,15 +212,18 @@ def caption(name: str, going: Anatomy) -> str:
 SEEN = """
 - **Encoder, bottleneck, decoder, loss.** The encoder turns 784 numbers into a few, the decoder turns these into 784
   again, and the loss says how far that is from the picture. The code is all that passes from one half to the other.
-- **A small code forgets.** Pictures that share a code get one answer, and the best one is their mean: that is why what
-  is rebuilt from two numbers is blurred, on training images as on new ones.
-- **Few images are learned by heart.** Trained on 100 images, the network rebuilds these nearly perfectly and turns new
-  ones into something like them: sharp, and wrong. A small bottleneck alone does not prevent it; more images do.
-- **Width, depth and steps.** A wider network is better here at every latent size. A deeper one need not be: after
-  as many steps it may be behind, for it is harder to train. A narrow hidden layer is a bottleneck, too.
+- **A small code forgets.** Pictures that share a code get one answer, and the best one is their mean: that is why,
+  after training on all images, what is rebuilt from two numbers is blurred, on training images as on new ones.
+- **Few images are learned by heart.** Trained on 100 images, the network rebuilds these far better than any other, and
+  turns new ones into something like them: sharp, and wrong. A small bottleneck alone does not prevent it. With
+  1,000 and with 10,000 images new ones fare better; but these networks also took fewer and larger steps, so how much of
+  that the images alone do is not shown here.
+- **Width and depth.** A wider network is better here at every latent size. A deeper one need not be: after as many
+  steps it may be behind, on training images, too, so it has not learned these by heart. A narrow hidden layer is a
+  bottleneck, too.
 - **Two losses, two scales.** Their own numbers cannot be compared. Under one measure they can: by cross-entropy the
   network that was trained with it wins, and by squared error it does not lose here.
-- **Against learning by heart** the tricks differ: see which of them lowers the error on held-out images, and which only
+- **Against learning by heart** the means differ: see which of them lowers the error on held-out images, and which only
   raises that on training images. Early stopping looked at the held-out images, so its number flatters it a little.
 """
 LECTURE = r"""
@@ -225,7 +246,7 @@ picture that goes in, at random a quarter of them, as in a denoising autoencoder
 
 frame.opening(
     "What does each part of an autoencoder do?",
-    "Follow one picture from left to right. Then change one thing and watch what it costs.",
+    "Follow one picture from left to right. Then change a part, or the training images, and watch the errors.",
 )
 explore()
 frame.closing(SEEN, [Autoencoder, anatomy, through, bernoulli_nll, gaussian_nll, edge_energy], LECTURE)

@@ -26,6 +26,7 @@ from vae_core.data.heartbeats import integrated
 from vae_core.data.signal_csv import read_signals
 from vae_core.data.signals import SignalSource
 from vae_core.detectors import new_training, strangeness
+from vae_core.errors import InvalidInput
 from vae_core.metrics.ranking import auroc, rank
 
 JOB, TRACE, SHOWN = "signals job", "signals trace", "signals shown"
@@ -34,11 +35,15 @@ STATE = 62  # pixels for what is said of it
 MOST_STARTS, MOST_RANKS = 1000, 200
 
 
-def pick_task(name: str) -> Task | None:
-    """The signals of today; None where there are none yet, which has been said."""
-    if name == RECORDED:
-        return lesson.recorded_task(lesson.ecg_stamp())
-    return lesson.simulated_task() if name == SIMULATED else own_signals()
+def pick_task(name: str) -> tuple[Task | None, str]:
+    """The signals of today, None where there are none yet; and why they were refused. That is handed on, not raised:
+    a training that goes on must be seen, and stopped, whatever is uploaded meanwhile."""
+    try:
+        if name == RECORDED:
+            return lesson.recorded_task(lesson.ecg_stamp()), ""
+        return lesson.simulated_task() if name == SIMULATED else own_signals(), ""
+    except InvalidInput as error:
+        return None, str(error)
 
 
 def next_start(new: bool) -> int:
@@ -61,7 +66,7 @@ def explore() -> None:
             "Train on normal ones" if name != OWN else "Train", type="primary", key="train", disabled=busy,
             help="A fresh network, from random weights; each time another start.",
         )  # fmt: skip
-    task = pick_task(name)
+    task, refused = pick_task(name)
     trace: Trace | None = st.session_state.get(TRACE)
     key = task.key if task is not None else name
     if trace is not None and (trace.task.key, trace.latent) != (key, latent):
@@ -70,14 +75,17 @@ def explore() -> None:
     if pressed and task is not None:
         trace = st.session_state[TRACE] = Trace(task, latent, start)
         begin(JOB, lesson.train(trace))
-    if pressed and task is None:
+    if pressed and task is None and not refused:
         st.warning(missing(name))
     state = st.container(height=STATE, border=False)  # as high in every state, so that the figure stays where it is
     with state:
         goes_on = watched(JOB)
         view = trace.view if trace is not None else None
-        if not goes_on:
+        if not goes_on and not refused:
             st.markdown(standing(name, task, trace))
+    if refused:
+        st.error(refused)
+        return
     if view is None and name == RECORDED:
         view, trace = lesson.stored(), None
     if view is None:
@@ -179,7 +187,7 @@ def show_beat(view: View, threshold: float, noun: str) -> None:
     assert view.labels is not None
     with right:
         st.metric("Off by (root mean square)", f"{score:.3g}", border=False)
-        alarm = "**Alarm**" if score >= threshold else "No alarm"
+        alarm = "**Alarm**" if view.alarms(threshold)[place] else "No alarm"
         st.markdown(f"{alarm}: the threshold is {threshold:.3g}.  \nLabel: **{plain(view.names[view.labels[place]])}**")
         st.caption(
             f"{nth % len(order) + 1} of {len(order):,} of this kind, in an order by chance; {called(view, place)}."
@@ -234,11 +242,11 @@ def without_labels(view: View, task: Task | None, trace: Trace | None) -> None:
     picture, below = st.container(), st.container()
     with below:
         share = controls.number(
-            "Alarm for what is stranger than so many of the signals trained on, %", 50.0, 100.0, 95.0, 0.5, key="share"
+            "Threshold: so many of the signals trained on score no more, %", 50.0, 100.0, 95.0, 0.5, key="share"
         )
         threshold = view.threshold(share / 100)
-        alarms = int((view.score > np.float32(threshold)).sum())
-        st.markdown(f"**{alarms:,}** of {len(order):,} signals lie above the threshold, {threshold:.3g}.")
+        alarms = view.alarms(threshold)
+        st.markdown(f"**{alarms.sum():,}** of {len(order):,} signals reach the threshold, {threshold:.3g}: alarm.")
         others = view.training_scores["network"] if task is not None and task.held_out else None
         figure = score_heap(view.score, others, threshold, unit=view.unit)
         st.plotly_chart(figure, config=PLOT, key="heap")
@@ -248,7 +256,7 @@ def without_labels(view: View, task: Task | None, trace: Trace | None) -> None:
             rank_ = int(controls.number("Rank (1: the strangest)", 1, min(MOST_RANKS, len(order)), 1, 1, key="rank"))
             place = int(order[rank_ - 1])
             st.metric("Off by (root mean square)", f"{view.score[place]:.3g}", border=False)
-            st.markdown("**Alarm**" if view.score[place] > np.float32(threshold) else "No alarm")
+            st.markdown("**Alarm**" if alarms[place] else "No alarm")
             st.caption(f"Rank {rank_} of {len(order):,}: {called(view, place)}.")
         with left, st.container(key="figure"):
             figure = beat_figure(view.values[place], view.rebuilt[place], unit=view.unit, noun="signal")
@@ -286,8 +294,8 @@ SEEN = """
 LECTURE = r"""
 **6.6 Applications**, anomaly detection: an autoencoder that is trained on normal data rebuilds what is like them, and
 the reconstruction error rises for what is not. Among the uses that are named there are fraud, faults of machines,
-intrusions and rare diseases. **2 Introduction to Deep Unsupervised Learning** names anomaly detection among the tasks
-that need no labels.
+intrusions and rare diseases. **3 DUL - Components** names anomaly detection among what learning without labels is
+used for.
 
 The score of a signal $x$ of $L$ samples with encoder $e$ and decoder $d$ is
 $\;s(x) = \sqrt{\tfrac1L \sum_{t=1}^{L} \big(x_t - d(e(x))_t\big)^2}$, in the unit of the signal; an alarm is raised

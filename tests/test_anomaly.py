@@ -13,7 +13,15 @@ from torch import Tensor
 from tests.conftest import blob_source
 from vae_core.errors import InvalidInput
 from vae_core.latent.priors import fit_gaussian, standard_normal
-from vae_core.metrics.anomaly import error_map, mahalanobis, outline, strangeness, strangeness_of_all
+from vae_core.metrics.anomaly import (
+    codes_of_all,
+    error_map,
+    mahalanobis,
+    outline,
+    outlines_of_all,
+    strangeness,
+    strangeness_of_all,
+)
 from vae_core.models import VAE, Autoencoder
 
 SPREAD = 0.5
@@ -78,6 +86,8 @@ def test_batches_score_as_one_and_a_seed_repeats() -> None:
         whole = strangeness(model, x, normal, noise())
     torch.testing.assert_close(torch.cat([part.error for _, part in parts]), whole.error)
     torch.testing.assert_close(torch.cat([part.distance for _, part in parts]), whole.distance)
+    torch.testing.assert_close(codes_of_all(model, source), model.encode(x).mean.detach())
+    np.testing.assert_allclose(outlines_of_all(source), outline(x), rtol=1e-6)
 
 
 def test_a_model_without_a_posterior_is_refused() -> None:

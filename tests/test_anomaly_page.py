@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -75,6 +77,17 @@ def test_a_one_is_no_anomaly_to_who_knows_the_other_digits() -> None:
     page = opened()
     assert f"**{of_one['auroc']['error']:.2f}**" in text(page)
     assert "with no 1 among them" in text(page)
+
+
+def test_what_chose_the_size_of_the_code_is_said() -> None:
+    """The numbers are those of the results, and the score that fares best with another size is named."""
+    areas = lesson.by_size(lesson.results())
+    assert areas[32]["distance"] > areas[16]["distance"] + 0.1 and areas[32]["error"] < areas[16]["error"] + 0.001
+    told = " ".join(text(opened()).split())
+    assert lesson.told_of_distance() in told and "labelled anomalies" in told
+    assert f"{areas[16]['distance']:.3f} with the 16 latents taken and {areas[32]['distance']:.3f} with 32" in told
+    for score in SCORES.values():
+        assert score.source in text(opened(score=score.title)), "under the figure"
 
 
 def test_the_page_shows_the_most_and_the_least_anomalous() -> None:
@@ -153,6 +166,28 @@ def test_a_training_can_be_stopped_and_ends_when_other_classes_are_chosen(
     page = page.run()
     job.thread.join(30)
     assert not job.is_running and "images of MNIST (3)" in text(page)
+
+
+def test_nobody_looks_twice_a_second_once_other_classes_are_chosen(
+    nothing_kept: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How often the part runs by itself is settled by a full run: the last one must see no training."""
+    monkeypatch.setattr(lesson, "STEPS", 100_000)
+    looks, real = [], st.fragment
+
+    def fragment(part: Callable[[], None], *, run_every: float | None = None) -> Callable[[], None]:
+        if part.__name__ == "explore":
+            looks.append(run_every)
+        return real(part, run_every=run_every)
+
+    monkeypatch.setattr(st, "fragment", fragment)
+    page = opened(normal="0,1").button(key="train").click().run()
+    assert looks[-1], "while it trains"
+    job = page.session_state["anomaly job"][1]
+    page.session_state["normal classes"] = [3]
+    page = page.run()
+    assert not page.exception and "anomaly job" not in page.session_state and looks[-1] is None
+    job.thread.join(30)
 
 
 def test_a_training_that_fails_says_why(nothing_kept: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import colourisation as benchmark
+from ui import colour_strip as view
 from ui import frame
 from ui.cache import held_out
 from ui.figures.colourisation import Mark, error_and_colour
@@ -132,11 +134,49 @@ def test_draws_and_photographs_can_be_exchanged() -> None:
     assert not page.exception and rows(page) != drawn and page.query_params["set"] in ("1", ["1"])
 
 
+def strips(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the page hands to its view, run by run."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        view, "colour_strip", lambda frames, values, **rest: told.append({"frames": frames, "values": values, **rest})
+    )
+    return told
+
+
+@pytest.mark.parametrize(
+    ("label", "place", "seed"), [("Draw again", 0, 1), ("Other photographs", 1, 0)], ids=["draw", "photographs"]
+)
+def test_a_new_draw_begins_at_its_own_place(
+    label: str, place: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place that a hand chose is kept for the draw that it was chosen for; any other is shown as the rows show it."""
+    told = strips(monkeypatch)
+    page = opened(z="0,0,1,0,0,0,3")
+    assert not page.warning and told[-1]["values"][told[-1]["at"]] == 3.0
+    page = next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception and not page.warning
+    now = told[-1]
+    own = lesson.noise(seed, 7, DRAWS)[0, 0, lesson.by_use()[0]].item()
+    assert now["values"][now["at"]] == pytest.approx(own) and own not in (3.0, told[0]["values"][told[0]["at"]])
+    made = lesson.photographs(place, 7, seed, 1.0).draws[0, 0]
+    torch.testing.assert_close(now["frames"][now["at"]], made, atol=1e-4, rtol=0)
+    assert now["about"] == "Photograph 1, draw 1"
+
+
+def test_another_temperature_another_photograph_or_draw_begins_at_its_own_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = strips(monkeypatch)
+    for link in ({"T": "0.5"}, {"photo": "2"}, {"draw": "draw 2"}, {"latent": "2"}, {"set": "3"}, {"seed": "3"}):
+        opened(z="0,0,1,0,0,0,3", **link)
+        assert told[-1]["values"][told[-1]["at"]] != 3.0, link
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("T", "nan"), ("T", "9"), ("photo", "8"), ("draw", "draw 99"), ("latent", "0"), ("set", "-1"),
-        ("set", "999999"), ("seed", "x"), ("z", "1,2"), ("z", "nan,0,0,0"), ("data", "MNIST"),
+        ("set", "999999"), ("seed", "x"), ("z", "1,2"), ("z", "0,0,0,3"), ("z", "nan,0,1,0,0,0,0"), ("data", "MNIST"),
     ],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
@@ -174,11 +214,13 @@ def test_damaged_results_are_named(content: str, tmp_path, monkeypatch: pytest.M
 
 
 def test_the_figure_draws_what_it_is_given() -> None:
-    marks = [Mark("a", 1.0, 9.0, "#111111"), Mark("b", 2.0, 7.0, "#222222", "star", "middle right")]
+    marks = [Mark("a", 1.0, 9.0, "#111111"), Mark("b", 2.0, 7.0, "#222222", "star", (30, 5))]
     figure = error_and_colour(marks, [0, 1], [(3.0, 8.0), (6.0, 10.0)], "#333333", 7.0)
     assert list(figure.data[0].x) == [3.0, 6.0] and list(figure.data[0].y) == [8.0, 10.0]
     assert list(figure.data[0].text) == ["", " T = 1"]
     assert [(point.x[0], point.y[0], point.name) for point in figure.data[1:]] == [(1.0, 9.0, "a"), (2.0, 7.0, "b")]
+    names = [(each.x, each.y, each.ax, each.ay, each.text) for each in figure.layout.annotations[:2]]
+    assert names == [(1.0, 9.0, 0, -24, "<b>a</b>"), (2.0, 7.0, 30, 5, "<b>b</b>")]
     assert figure.layout.shapes[0].x0 == 7.0
     low, high = figure.layout.yaxis.range
     assert 0 <= low < 7 and high > 10 and figure.layout.xaxis.range[1] > 7
@@ -200,7 +242,12 @@ def test_in_a_browser_a_hand_moves_along_a_latent(app: str, browser: Browser) ->
     slider.press("End")
     expect(large).to_have_attribute("aria-label", re.compile(r"z1 = \+3.00"))
     assert large.evaluate("canvas => canvas.toDataURL()") != lowest
-    expect(page).to_have_url(re.compile(r"z=0(%2C|,)0(%2C|,)0(%2C|,)3"), timeout=30_000)
-    page.get_by_role("button", name="Draw again").click()
-    expect(page).to_have_url(re.compile("seed=1"), timeout=30_000)
+    expect(page).to_have_url(re.compile(r"z=" + r"0(%2C|,)0(%2C|,)1(%2C|,)" + r"0(%2C|,)" * 3 + "3"), timeout=30_000)
+    latent = lesson.by_use()[0]
+    for button, seed in (("Draw again", 1), ("Other photographs", 1)):
+        slider.press("Home")
+        expect(page).to_have_url(re.compile(r"z=[^&]*-3(&|$)"), timeout=30_000)
+        page.get_by_role("button", name=button).click()
+        own = f"{lesson.noise(seed, 7, DRAWS)[0, 0, latent]:+.2f}".replace("-", "\u2212")
+        expect(large).to_have_attribute("aria-label", f"Photograph 1, draw 1, z1 = {own}", timeout=30_000)
     page.close()

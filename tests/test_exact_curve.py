@@ -45,6 +45,28 @@ def test_on_the_line_everything_is_known(sigma: float, place: tuple[float, float
     assert model.kl_from_posterior(x, exact) == pytest.approx(0, abs=1e-9)
 
 
+def test_an_x_whose_code_lies_beyond_the_grid_is_refused_and_any_other_is_right() -> None:
+    """On the line, with every x in its direction up to the code 20: what comes back is the closed form."""
+    answered = []
+    for sigma in (0.05, 0.3, 1.0, 10.0):
+        model, a = CurveModel("line", sigma), at(1.2, 0.9)
+        known = torch.distributions.MultivariateNormal(at(0, 0), torch.outer(a, a) + sigma**2 * torch.eye(2).double())
+        for code in range(21):
+            x = code * a
+            try:
+                assert float(model.log_evidence(x)) == pytest.approx(float(known.log_prob(x)), abs=1e-9)
+                answered.append((sigma, code))
+            except InvalidInput:
+                assert code > 4, "this far out hardly any x lies"
+    assert {(0.05, 7), (0.3, 5), (10.0, 10)} <= set(answered) and not {(0.05, 8), (0.3, 8)} & set(answered)
+    far = at(20, 15)
+    for ask in (CurveModel("line", 0.3).posterior, CurveModel("line", 0.3).log_evidence):
+        with pytest.raises(InvalidInput, match=r"\(20, 15\).*choose"):
+            ask(far)
+    with pytest.raises(InvalidInput, match=r"\(-20, -15\)"):
+        CurveModel("line", 0.3).log_evidence(torch.stack([at(0, 0), -far]))
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("model", MODELS, ids=names)
 def test_the_evidence_is_the_one_of_scipy(model: CurveModel, place: tuple[float, float]) -> None:

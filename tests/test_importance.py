@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from vae_core.errors import InvalidInput
-from vae_core.exact.cells import integrate, square
+from vae_core.exact.cells import AS_FINE, REACH, integrate, square
 from vae_core.metrics.importance import bound_of, effective_samples, importance_bounds, log_weights
 from vae_core.models import Posterior
 
@@ -134,6 +134,9 @@ def test_the_integral_over_the_plane_is_the_known_evidence(scale: float) -> None
         assert found.evidence == pytest.approx(model.evidence(x).item(), abs=1e-3)
         torch.testing.assert_close(found.mean, model.encode(x).mean[0].double(), atol=2e-3, rtol=1e-3)
         torch.testing.assert_close(found.covariance, model.covariance, atol=1e-6, rtol=0.02)
+        assert found.share.sum().item() == pytest.approx(1)
+        assert found.side.square().sum().item() == pytest.approx((2 * REACH) ** 2), "the cells fill the plane"
+        assert found.side.min().item() == pytest.approx(2 * REACH / AS_FINE) and len(found.z) < found.codes
 
 
 def test_no_peak_of_several_is_forgotten() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from vae_core.folders import PROJECT
 from vae_core.latent.anatomy import anatomy, through
 from vae_core.metrics.sharpness import edge_energy, sharpness
 from vae_core.models import MODELS
-from vae_core.recipes import BANKS, RECIPES
+from vae_core.recipes import BANKS, RECIPES, Recipe
 
 BANK = {recipe.name: recipe for recipe in BANKS["parts"]}
 
@@ -60,21 +61,50 @@ def test_every_combination_that_can_be_chosen_was_trained_and_no_model_is_left_o
         assert change.usual in change.values, name
 
 
+DIFFERS = {  # all that is not the same, within a change and a latent size
+    "Depth": {"hidden"},
+    "Width": {"hidden"},
+    "Data": {"images", "epochs", "batch", "lr", "evaluate_every"},  # no one thing: the page says so beside the bars
+    "Loss": {"likelihood"},
+    "Activation": {"activation"},
+    "Regularisation": {"weight_decay", "model", "kinds", "lowest", "highest", "clipped", "patience", "evaluate_every"},
+}
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    return {"data": recipe.data, "model": recipe.model, **vars(recipe.config), **vars(recipe.training)}
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_changes_one_thing(name: str) -> None:
-    """Within a change and a latent size, all settings but one are the same."""
-    key = {"Depth": "hidden", "Width": "hidden", "Loss": "likelihood", "Activation": "activation"}.get(name)
+    """Or, where it changes more, what is named above and nothing else."""
     for latent in CHANGES[name].latents:
         recipes = [BANK[lesson.model_name(name, value, latent)] for value in CHANGES[name].values]
-        for recipe in recipes:
-            shared = {k: v for k, v in vars(recipe.config).items() if k in vars(recipes[0].config) and k != key}
-            assert shared == {k: v for k, v in vars(recipes[0].config).items() if k != key}
-        if key:
-            assert len({str(getattr(recipe.config, key)) for recipe in recipes}) == len(recipes)
-            assert len({recipe.training for recipe in recipes}) == 1
-    if name == "Data":
-        images = [BANK[lesson.model_name(name, value, 8)].training.images or 60_000 for value in CHANGES[name].values]
-        assert [f"{count:,}" for count in images] == list(CHANGES[name].values)
+        settings = [settings_of(recipe) for recipe in recipes]
+        keys = {key for each in settings for key in each}
+        assert {key for key in keys if len({str(each.get(key)) for each in settings}) > 1} == DIFFERS[name]
+        if len(DIFFERS[name]) == 1:
+            assert len({str(each[key]) for each in settings for key in DIFFERS[name]}) == len(recipes)
+
+
+def test_depth_and_width_and_images_are_as_many_as_is_said() -> None:
+    of = {name: [BANK[lesson.model_name(name, value, 8)] for value in CHANGES[name].values] for name in CHANGES}
+    assert [recipe.config.hidden for recipe in of["Depth"]] == [(64,) * int(n) for n in CHANGES["Depth"].values]
+    assert [recipe.config.hidden for recipe in of["Width"]] == [(int(n),) * 2 for n in CHANGES["Width"].values]
+    assert [f"{recipe.training.images or 60_000:,}" for recipe in of["Data"]] == list(CHANGES["Data"].values)
+
+
+def test_what_else_differs_stands_beside_the_bars() -> None:
+    said = text(opened(change="Data", to="100"))
+    assert "Not the images alone differ here" in said
+    for value in CHANGES["Data"].values:
+        training = BANK[lesson.model_name("Data", value, 32)].training
+        steps = training.epochs * ((training.images or 60_000) // training.batch)
+        assert re.search(rf"{value}[^:;]*: {steps:,} steps of {training.batch} images, learning rate {training.lr:g}", said)
+    few = text(opened(change="Regularisation"))
+    assert "none, weight decay and dropout: 4,000 steps of 25 images" in few and "early stopping: 400 steps" in few
+    assert "60,000 images had 1,404 steps of 256, at 0.003" in few
+    assert "steps of" not in text(opened(change="Width"))
 
 
 def test_layers_are_read_off_the_model() -> None:

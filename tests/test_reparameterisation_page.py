@@ -289,4 +289,13 @@ def test_in_a_browser_the_numbers_of_python_are_played(app: str, browser: Browse
     expect(plane).to_have_attribute("aria-label", re.compile("Arrow keys choose a start, Enter begins there"))
     for told in ("a random node: no gradient passes", "an input: gradients pass"):
         expect(page.get_by_role("img", name=re.compile(told))).to_be_visible()
+    svg = page.get_by_role("img", name=re.compile("an input: gradients pass"))
+    svg.evaluate("(node) => { node.dataset.mark = 'the same'; }")
+    before = svg.evaluate("(node) => getComputedStyle(node).color")
+    page.emulate_media(color_scheme="dark")
+    expect(svg).not_to_have_css("color", before)
+    page.wait_for_timeout(300)
+    expect(svg).to_have_attribute("data-mark", "the same", timeout=2000)  # it takes the new ink, and is not redrawn
+    page.goto(f"{app}/reparameterisation?width=learned&rate=0.05")
+    expect(plane).to_have_attribute("aria-label", re.compile("ran off at step 3"))
     page.close()

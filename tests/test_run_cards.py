@@ -24,7 +24,10 @@ from vae_core.errors import InvalidInput
 from vae_core.latent.pictures import png
 from vae_core.models import VAE
 
-BANKED = ("reduction", "compression", "denoising")  # lessons on models of their own, which no run joins
+BANKED = (  # lessons on models of their own, or on none, which no run joins
+    "reduction", "compression", "denoising", "parts", "super_resolution", "colourisation", "anomaly", "signals",
+    "latent_variables", "inference", "reparameterisation", "conditional", "discrete",
+)  # fmt: skip
 EXPLORERS = [name for name in NAMED if name not in ("home", "train", "runs", *BANKED)]
 LONG = "a-very-long-name.of-a-run_" + "x" * 34
 

@@ -121,6 +121,8 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "empty lines": (b" \n\n ", "The file is empty"),
     "another encoding": ("über\n".encode("latin-1") + written().encode(), "Line 1 holds a character that is not in"),
     "one column": ("one\ntwo\n", "holds a single number or word"),
+    "a column that counts, and nothing": ("".join(f"{line},\n" for line in range(30)), "Each signal has 0 samples"),
+    "a column that counts, and a word": ("".join(f"{line},a\n" for line in range(30)), "Each signal has 1 sample;"),
     "an open quotation": ('"' + written(), "Line 24 cannot be taken apart"),
 }
 
@@ -131,6 +133,31 @@ def test_what_cannot_be_used_is_named_by_line_and_column(name: str) -> None:
     with pytest.raises(InvalidInput, match=sentence) as caught:
         read(content)
     assert len(str(caught.value)) < 320
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("1000001", "1000002"), ("0.1234567", "0.1234568"), ("-1", "1"),
+        ("12345678901234567890", "12345678901234567891"), ("1e300", "2e300"), ("1e999999999", "2e999999999"),
+    ],
+)  # fmt: skip
+def test_labels_that_differ_in_a_late_digit_are_two(names: tuple[str, str]) -> None:
+    found = read(written(labels=[*names, names[0]] * 8), labels="first")
+    assert found.class_names == names and found.labels is not None and found.labels.tolist() == [0, 1, 0] * 8
+
+
+def test_one_number_written_in_several_ways_is_one_label() -> None:
+    found = read(written(labels=["1", "1.0", "+1e0", "2.50", "2.5", "-0"] * 4), labels="first")
+    assert set(found.class_names) == {"1", "2.5", "0"}
+
+
+def test_names_that_are_told_apart_too_late_are_refused() -> None:
+    long = "premature contraction of the ventricle"
+    with pytest.raises(InvalidInput, match="Column 1 holds different labels that all begin with 'premature") as caught:
+        read(written(labels=[f"{long} left", f"{long} right", "fine"] * 8))
+    assert len(str(caught.value)) < 320
+    assert read(written(labels=[long, "fine", "fine"] * 8)).class_names == ("fine", long[:30])
 
 
 def test_labels_that_are_none_are_refused() -> None:

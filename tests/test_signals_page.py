@@ -181,7 +181,7 @@ def test_simulated_beats_are_shown_trained_on_and_called_simulated() -> None:
 
 
 def test_a_training_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesson, "new_training", partial(lesson.new_training, steps=10**6))
+    monkeypatch.setattr(lesson, "new_training", partial(lesson.new_training, steps=10**5))
     page = opened(data=SIMULATED)
     page.button(key="train").click().run()
     assert page.button(key="train").disabled
@@ -236,6 +236,34 @@ def test_a_file_that_cannot_be_used_gets_a_sentence(content: bytes, sentence: st
     assert not page.exception and any(sentence in error.value for error in page.error)
     page = page.file_uploader(key="file").set_value(("mine.csv", table(), "text/csv")).run()
     assert not page.exception and not page.error
+
+
+def test_a_refused_file_hides_no_training_and_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lesson, "new_training", partial(lesson.new_training, steps=10**5))
+    page = uploaded(table())
+    page.button(key="train").click().run()
+    job, read, real = page.session_state["signals job"], [], lesson.read_signals
+    monkeypatch.setattr(lesson, "read_signals", lambda *given: read.append(given) or real(*given))
+    page.file_uploader(key="file").set_value(("bad.csv", b"PK\x03\x04", "text/csv")).run()
+    for _ in range(3):  # as the page does every second while a training goes on
+        page.run()
+        assert ["a workbook" in error.value for error in page.error] == [True] and not page.exception
+        assert page.button(key="stop signals job") and job.is_running
+    assert len(read) == 1
+    page.button(key="stop signals job").click().run()
+    job.thread.join(60)
+    page.run()
+    assert "signals job" not in page.session_state and len(page.error) == 1 and len(read) == 1
+
+
+def test_a_score_that_is_the_threshold_is_an_alarm_with_labels_and_without() -> None:
+    view = lesson.stored()
+    at = float(view.score[7])
+    assert view.alarms(at)[7] and not view.alarms(np.nextafter(at, np.inf))[7]
+    assert sum(kind.alarms for kind in lesson.kinds(view, at)) == (view.score >= np.float32(at)).sum()
+    page = trained(uploaded(table(labels=False), share="100"))
+    assert "**1** of 84 signals" in text(page) and "**Alarm**" in text(page), "all were trained on: the strangest"
+    assert "No alarm" in text(page.slider(key="rank").set_value(2).run())
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ def colour_strip(
     axis: str,
     about: str,
     at: int,
-    on_release: Callable[[], None] | None = None,
-) -> int | None:
+    on_release: Callable[[], None],
+) -> None:
     """Show the frame of pictures [N, 3, H, W] in [0, 1] where the hand is on an axis through the values [N], rising.
 
-    It starts at frame `at`. Returns the number of the frame where a hand let go, None before that; a caller whose
-    pictures or values have changed gives the view another key.
+    It starts at frame `at`, and again so when other pictures or values come under the same key. Where a hand lets go,
+    `on_release` finds the number of the frame in `st.session_state[key]["release"]["frame"]`.
     """
     data = {
         "frames": base64.b64encode(to_bytes(frames).numpy().tobytes()).decode("ascii"),
@@ -38,5 +38,4 @@ def colour_strip(
         "about": about,
         "at": at,
     }
-    told = _strip(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
-    return int(told["frame"]) if told and 0 <= told["frame"] < len(values) else None
+    _strip(key=key, data=data, on_release_change=on_release)

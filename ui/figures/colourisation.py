@@ -11,14 +11,14 @@ from ui.figures import INACTIVE, LABEL_SIZE, plain
 
 
 class Mark(NamedTuple):
-    """One method: how much colour it gives, how far that is from the truth, and where its name stands."""
+    """One method: how much colour it gives, how far that is from the truth, and how far from there its name stands."""
 
     name: str
     chroma: float
     delta_e: float
     colour: str
     symbol: str = "circle"
-    side: str = "top center"
+    away: tuple[int, int] = (0, -24)  # pixels, rightwards and downwards
 
 
 def error_and_colour(
@@ -37,10 +37,13 @@ def error_and_colour(
     )  # fmt: skip
     for mark in marks:
         figure.add_scatter(
-            x=[mark.chroma], y=[mark.delta_e], mode="markers+text", name=mark.name, cliponaxis=False,
-            text=[f"<b>{mark.name}</b>"], textposition=mark.side, textfont={"size": LABEL_SIZE}, showlegend=False,
+            x=[mark.chroma], y=[mark.delta_e], mode="markers", name=mark.name, cliponaxis=False, showlegend=False,
             marker={"color": mark.colour, "size": 14, "symbol": mark.symbol},
             hovertemplate=f"{mark.name}<br>chroma %{{x:.1f}}, \u0394E %{{y:.1f}}<extra></extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=mark.chroma, y=mark.delta_e, ax=mark.away[0], ay=mark.away[1], text=f"<b>{mark.name}</b>",
+            font={"size": LABEL_SIZE}, arrowhead=0, arrowwidth=1.5, arrowcolor=INACTIVE, standoff=8,
         )  # fmt: skip
     plain(figure, height=440, x="chroma: mean distance from grey", y="mean \u0394E to the true colours")
     errors = [*error, *(mark.delta_e for mark in marks)]
@@ -54,5 +57,5 @@ def error_and_colour(
     )  # fmt: skip
     figure.update_layout(margin={"t": 36, "r": 24})
     figure.update_xaxes(range=[-0.6, 1.25 * max([truth, *chroma])], fixedrange=True)
-    figure.update_yaxes(range=[max(0.0, min(errors) - 1.5 * room), max(errors) + room], fixedrange=True)
+    figure.update_yaxes(range=[max(0.0, min(errors) - 2 * room), max(errors) + room], fixedrange=True)
     return figure

@@ -10,7 +10,7 @@ const REST = { move: 0, draws: 1, arrows: 1 };
 const plain = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
 
 /** Why a way does not go on. */
-const givenUp = ({ lost, cause }) => `${cause === "width" ? "\u03c3 out of bounds" : "ran away"} at step ${lost}`;
+const givenUp = ({ lost, cause }) => `${cause === "width" ? "\u03c3 ran off" : "ran away"} at step ${lost}`;
 
 /** From plane units to CSS pixels. */
 function mapping(side, [low, high]) {
@@ -165,7 +165,7 @@ function drawPlane(canvas, side, ratio, theme, spec, walker, n, phase, asked = n
   context.stroke();
   if (gone) {
     [context.globalAlpha, context.textAlign, context.textBaseline] = [1, "center", "middle"];
-    context.font = `600 ${side < 260 ? 14 : 17}px ${theme.font}`;
+    context.font = `600 ${side < 260 ? 13 : 17}px ${theme.font}`;
     halo(context, theme, givenUp(walker), at.left + at.size / 2, at.top + 0.94 * at.tall);
   }
   if (asked) {

@@ -1,15 +1,12 @@
-"""What the lesson on latent variable models computes: the curve's scene, estimates beside the truth, and the grid over
-a trained model's latent plane."""
+"""What the lesson on latent variable models computes: the curve's scene, estimates beside the truth, and the
+integral over a trained model's latent plane."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
@@ -22,9 +19,9 @@ from ui.sheet import Axis
 from ui.sheet.axes import minus, round_values
 from vae_core.checkpoints import bundled, read_description
 from vae_core.errors import InvalidInput
+from vae_core.exact.cells import REACH, Summed, integrate, log_joint, square
 from vae_core.exact.curve import PRIOR, CurveModel, Gaussian1D
 from vae_core.exact.importance import Estimates
-from vae_core.exact.plane import SIDE, Refined, axis_of, bernoulli_joint, coarse_grid, refined, refined_codes
 from vae_core.folders import ASSETS
 from vae_core.latent.pictures import png
 
@@ -38,6 +35,7 @@ COUNTS = tuple(2**power for power in range(13))  # draws per estimate, on the cu
 REPETITIONS = 60
 LOW, HIGH = 0.1, 0.9  # quantiles of the error over repetitions
 LOG_AGE = math.log10(13.8e9 * 365.25 * 86400)  # of the universe, seconds (Planck 2018: 13.8 thousand million years)
+SIDE = 100  # points along each latent, for the picture of the whole plane
 DEPTH = 300.0  # nats below its highest value where the map of the plane is darkest
 RESULTS = ASSETS / "results" / "evidence.json"
 REMEDY = "Make it again: `python -m benchmarks.evidence --write`."
@@ -143,12 +141,12 @@ def digits() -> Tensor:
 @st.cache_resource(show_spinner="Measuring how fast this machine decodes")
 def decodes_per_second(seconds: float = 0.15) -> float:
     """log p(x, z) computed for so many codes a second, by the bundled model with two latents on this machine."""
-    joint, z = bernoulli_joint(network().decoder, digits()[:1]), torch.zeros(1000, 2)
+    model, x, z = network(), digits()[:1], torch.zeros(1000, 2)
     with torch.inference_mode():
-        joint(z)
+        log_joint(model, x, z)
         began, done = time.perf_counter(), 0
         while time.perf_counter() - began < seconds:
-            done += len(joint(z))
+            done += len(log_joint(model, x, z))
     return done / (time.perf_counter() - began)
 
 
@@ -182,42 +180,10 @@ def duration(log10_seconds: float) -> str:
     return f"10<sup>{log10_seconds - math.log10(YEAR):.0f}</sup> years"
 
 
-@dataclass
-class Plane:
-    """The grid over the latent plane, for all ten digits at once, as it goes and when it is done."""
-
-    done: int = 0
-    grids: Tensor | None = None  # [10, SIDE, SIDE] log p(x, z)
-    exact: dict[int, Refined] = field(default_factory=dict)
-
-
-@st.cache_resource(show_spinner=False)
-def kept() -> dict[str, Plane]:
-    """The finished grid, for every visitor."""
-    return {}
-
-
-def integrate(plane: Plane) -> Iterator[tuple[float, str]]:
-    """Decode the whole plane, then cut what matters finer, digit by digit."""
-    axis, x, decoder = axis_of(), digits(), network().decoder
-    total, began = SIDE**2, time.monotonic()
-    for plane.done, plane.grids in coarse_grid(bernoulli_joint(decoder, x), axis):
-        left = (time.monotonic() - began) * (total / plane.done - 1)
-        yield 0.6 * plane.done / total, f"{plane.done:,} of {total:,} codes decoded, {left:.0f} s left for these"
-    assert plane.grids is not None
-    work = [refined_codes(grid) for grid in plane.grids]
-    began = time.monotonic()
-    for digit in range(len(x)):
-        plane.exact[digit] = refined(bernoulli_joint(decoder, x[digit : digit + 1]), axis, plane.grids[digit])
-        done = sum(work[: digit + 1]) / sum(work)
-        left = (time.monotonic() - began) * (1 / done - 1)
-        yield 0.6 + 0.4 * done, f"Finer cells where p(x, z) is high: digit {digit} of 9, {left:.0f} s left"
-    kept()["plane"] = plane
-
-
 class Maps(NamedTuple):
-    """Two pictures of p(z | x): the whole plane, and the piece where it is."""
+    """A digit's integral over the latent plane, and two pictures of p(z | x): the whole plane, and where it is."""
 
+    exact: Summed
     whole: bytes
     near: bytes
     window: Window
@@ -226,55 +192,56 @@ class Maps(NamedTuple):
     prior_share: float  # of the prior's mass on the smallest part of the plane that holds 99 % of the posterior
 
 
-@st.cache_resource(show_spinner=False, max_entries=10)
+@st.cache_resource(show_spinner="Summing up over the plane", max_entries=10)
 def maps(digit: int) -> Maps:
-    """For a digit of the finished grid."""
-    plane = kept()["plane"]
-    assert plane.grids is not None
-    exact = plane.exact[digit]
+    """The integral in cells that are small where they matter; a plain grid only draws the whole plane."""
+    model, x = network(), digits()[digit : digit + 1]
     with torch.inference_mode():
-        q = network().encode(digits()[digit : digit + 1])
+        q = model.encode(x)
+        plane = log_joint(model, x, square((-REACH, -REACH), 2 * REACH, SIDE)).view(SIDE, SIDE)
+    exact = integrate(model, x)
     mean, std = q.mean[0].tolist(), q.std[0].tolist()
     window = window_about(exact, mean, std)
-    grid = plane.grids[digit]
-    return Maps(
-        picture(1 + (grid - grid.max()) / DEPTH), picture(near(exact, window)), window, mean, std, prior_share(exact)
-    )
+    whole = picture(1 + (plane - plane.max()) / DEPTH)
+    return Maps(exact, whole, picture(near(exact, window)), window, mean, std, prior_share(exact))
 
 
-def window_about(exact: Refined, mean: list[float], std: list[float]) -> Window:
-    """A square that holds the posterior and the encoder's Gaussian, 3 standard deviations each way."""
+def window_about(exact: Summed, mean: list[float], std: list[float]) -> Window:
+    """A square of whole cells that holds the posterior and the encoder's Gaussian, 3 standard deviations each way."""
     centres = torch.stack([exact.mean, torch.tensor(mean, dtype=torch.float64)])
-    widths = torch.stack([exact.std, torch.tensor(std, dtype=torch.float64)])
+    widths = torch.stack([exact.covariance.diagonal().sqrt(), torch.tensor(std, dtype=torch.float64)])
     inside = exact.z[exact.share > 1e-5 * exact.share.max()]
     low = torch.minimum((centres - 3 * widths).amin(0), inside.amin(0))
     high = torch.maximum((centres + 3 * widths).amax(0), inside.amax(0))
-    side = 1.05 * float((high - low).max())
-    middle = ((low + high) / 2).tolist()
-    return Window((middle[0] - side / 2, middle[1] - side / 2), side)
+    cell, side = float(exact.side.min()), 1.05 * float((high - low).max())
+    left, bottom = (((low + high - side) / 2 + REACH) / cell).floor().mul(cell).sub(REACH).tolist()
+    return Window((left, bottom), (math.ceil(side / cell) + 1) * cell)
 
 
-def near(exact: Refined, window: Window) -> Tensor:
-    """The density on the window's cells, relative to its highest: [n, n], latent 1 in the rows."""
-    count = math.ceil(window.side / exact.cell)
-    place = ((exact.z - torch.tensor(window.low)) / exact.cell).long()
-    inside = ((place >= 0) & (place < count)).all(1)
+def near(exact: Summed, window: Window) -> Tensor:
+    """The density on the window's finest cells, relative to its highest: [n, n], latent 2 in the rows. In all the
+    larger cells it is nothing."""
+    cell = exact.side.min()
+    count = round(window.side / float(cell))
+    place = ((exact.z - torch.tensor(window.low)) / cell).floor().long()
+    inside = ((place >= 0) & (place < count)).all(1) & (exact.side == cell)
     cells = torch.zeros(count, count, dtype=torch.float64)
-    cells[place[inside, 0], place[inside, 1]] = exact.share[inside] / exact.share.max()
+    cells[place[inside, 1], place[inside, 0]] = exact.share[inside] / exact.share.max()
     return cells
 
 
 def picture(share: Tensor) -> bytes:
-    """Values in [0, 1] with latent 1 in the rows and latent 2 rising in the columns -> a PNG, latent 2 upward."""
-    return png(torch.from_numpy(np.ascontiguousarray(coloured(share.T.flip(0).numpy()))).permute(2, 0, 1))
+    """Values in [0, 1] with latent 2 rising in the rows and latent 1 in the columns -> a PNG, latent 2 upward."""
+    return png(torch.from_numpy(coloured(share.flip(0).numpy())).permute(2, 0, 1))
 
 
-def prior_share(exact: Refined, mass: float = 0.99) -> float:
-    """How much of the prior lies on the fine cells that hold `mass` of the posterior, the highest first."""
-    share, order = exact.share.sort(descending=True)
-    held = order[: int((share.cumsum(0) < mass).sum()) + 1]
+def prior_share(exact: Summed, mass: float = 0.99) -> float:
+    """How much of the prior lies on the cells that hold `mass` of the posterior, the densest first."""
+    area = exact.side**2
+    order = (exact.share / area).argsort(descending=True)
+    held = order[: int((exact.share[order].cumsum(0) < mass).sum()) + 1]
     log_prior = -0.5 * (exact.z[held] ** 2).sum(1) - math.log(2 * math.pi)
-    return float(log_prior.exp().sum() * exact.cell**2)
+    return float((log_prior.exp() * area[held]).sum())
 
 
 def needed(line: Line, counts: list[int] | tuple[int, ...], error: float) -> int | None:

@@ -33,7 +33,7 @@ MEASURES = ("squared", "cross", "sharpness")
 
 
 class Change(NamedTuple):
-    """One thing that may be another than usual."""
+    """What may be another than usual."""
 
     label: str
     values: dict[str, str]  # as the screen and the link call them -> as the models' names do
@@ -68,8 +68,17 @@ CHANGES = {
 
 
 def model_name(change: str, value: str, latent: int) -> str:
-    """The bundled model with one thing changed."""
+    """The bundled model with this changed."""
     return parts_name(latent, CHANGES[change].values[value])
+
+
+def trainings(change: str, latent: int) -> dict[tuple[int, int, float], list[str]]:
+    """How the models of a change were trained: (steps, images a step, highest learning rate) -> its values."""
+    found: dict[tuple[int, int, float], list[str]] = {}
+    for value in CHANGES[change].values:
+        told = checkpoint(model_name(change, value, latent)).training
+        found.setdefault((told["steps"], told["batch"], told["lr"]), []).append(value)
+    return found
 
 
 class Score(NamedTuple):

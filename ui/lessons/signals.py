@@ -97,12 +97,23 @@ def simulated_task() -> Task:
     return task_of("simulated", beats, split_by_label(beats, NORMAL), NORMAL, source)
 
 
-@st.cache_resource(show_spinner="Reading the file", max_entries=4)
 def read_file(stamp: str, _file: UploadedFile, labels: LabelColumn, scaled: bool) -> Signals:
     """Somebody's signals, by the stamp of the file; `scaled`: each to mean 0 and deviation 1. InvalidInput for what
     cannot be read."""
-    signals = read_signals(_file.getvalue(), _file.name, labels)
-    return standardised(signals) if scaled else signals
+    found = _read_once(stamp, _file, labels, scaled)
+    if isinstance(found, str):
+        raise InvalidInput(found)
+    return found
+
+
+@st.cache_resource(show_spinner="Reading the file", max_entries=4)
+def _read_once(stamp: str, _file: UploadedFile, labels: LabelColumn, scaled: bool) -> Signals | str:
+    """Signals, or why they are refused: during a training the page asks every second."""
+    try:
+        signals = read_signals(_file.getvalue(), _file.name, labels)
+        return standardised(signals) if scaled else signals
+    except InvalidInput as error:
+        return str(error)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -134,8 +145,12 @@ class View:
         return self.scores["network"].astype(np.float32)
 
     def threshold(self, share: float = SHARE) -> float:
-        """Above this share of the training signals."""
-        return alarm_threshold(self.training_scores["network"], share)
+        """What this share of the training signals scores no more than; in float32, like the scores."""
+        return float(np.float32(alarm_threshold(self.training_scores["network"], share)))
+
+    def alarms(self, threshold: float) -> np.ndarray:
+        """Which of the signals raise an alarm [N], as the browser counts them: the threshold itself is one."""
+        return self.score.astype(np.float64) >= threshold
 
     def ranking(self, method: str = "network") -> Ranking:
         assert self.strange is not None
@@ -254,7 +269,7 @@ def kinds(view: View, threshold: float) -> list[Kind]:
             continue
         among = own | ~view.strange
         area = auroc(rank(view.score[among], view.strange[among])) if view.strange[own].any() else None
-        found.append(Kind(name, int(own.sum()), int((view.score[own] >= threshold).sum()), area))
+        found.append(Kind(name, int(own.sum()), int(view.alarms(threshold)[own].sum()), area))
     return found
 
 
@@ -271,7 +286,7 @@ def drawable(view: View, group: str, threshold: float) -> np.ndarray:
     those that can be drawn."""
     assert view.strange is not None
     strange, alarm = GROUPS[group]
-    fits = (view.strange[view.places] == strange) & ((view.score[view.places] >= threshold) == alarm)
+    fits = (view.strange[view.places] == strange) & (view.alarms(threshold)[view.places] == alarm)
     order = np.random.default_rng(0).permutation(len(view.places))
     return order[fits[order]]
 

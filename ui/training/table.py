@@ -54,6 +54,13 @@ WORDS = {  # what people call a setting; the key, by which `--set` knows it, is 
     "highest": "most damage",
     "clipped": "share of damaged pictures cut off at [0, 1]",
     "features": "features before the classes",
+    "latents": "numbers, or letters, of a code",
+    "categories": "letters to choose from",
+    "temperature": "temperature of the soft letters",
+    "straight_through": "true letters forward, soft ones backward",
+    "factor": "times that a side is smaller",
+    "width": "channels of a small pixel",
+    "blocks": "residual blocks",
 }
 MAIN = ("data", "model", "latent", "beta", "kl_schedule", "network", "epochs", "batch", "lr", "seed")  # of a single run
 CELL = "padding:0.15rem 0.6rem 0.15rem 0;text-align:left;vertical-align:top;"

@@ -57,6 +57,7 @@ def read_signals(content: bytes, name: str = "your file", labels: LabelColumn = 
     if _counts_lines(table.cells):
         first = 1
         notes.append("Column 1 counts the lines: it is left out.")
+    _require_length(min(len(table.cells[0]) - first, LENGTHS[1]))  # with a label it may be one more
     column = _label_column(table.cells, first, labels)
     if column is not None:
         how = "holds labels, as asked" if labels != "recognise" else "is taken for labels"
@@ -254,13 +255,23 @@ def _labels(table: Table, column: int | None) -> tuple[np.ndarray | None, tuple[
             "a column of samples? Then choose another column of labels, or none."
         )
     order = sorted(set(names), key=lambda name: (-names.count(name), name))
+    short = [name[:SHOWN] for name in order]
+    for name in short:
+        if short.count(name) > 1:
+            raise InvalidInput(
+                f"Column {column + 1} holds different labels that all begin with {name!r}; labels are told apart by "
+                f"their first {SHOWN} letters: shorten them."
+            )
     place = {name: index for index, name in enumerate(order)}
-    return np.array([place[name] for name in names]), tuple(name[:SHOWN] for name in order)
+    return np.array([place[name] for name in names]), tuple(short)
 
 
 def _plain_number(cell: str) -> str:
-    """1, 1.0 and 1e0 are one label."""
-    return f"{float(cell):g}" if _is_number(cell) and math.isfinite(float(cell)) else cell
+    """1, 1.0 and 1e0 are one label. A number beyond what a float holds to the last digit stays as it is written."""
+    number = float(cell) if _is_number(cell) else math.inf
+    if abs(number) >= 2**53:
+        return cell
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _numbers(table: Table, places: Sequence[int]) -> np.ndarray:

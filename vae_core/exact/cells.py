@@ -1,5 +1,5 @@
-"""The evidence of one picture under a VAE with two latents, within a moment: the plane summed up in cells that become
-finer where the posterior is. (vae_core/exact/plane.py decodes one fine grid for many pictures at once.)
+"""The evidence and the posterior of one picture under a VAE with two latents, within a moment: the plane summed up in
+cells that become finer where the posterior is.
 
 With two latents this can be done, with ten it cannot: a grid as coarse as the first one here would have 10^17 cells.
 """
@@ -16,6 +16,7 @@ from vae_core.errors import InvalidInput
 
 REACH, CELLS = 5.0, 60  # the prior has 1e-6 of its mass beyond 5; so many coarse cells along a side
 FINER = ((60.0, 4), (20.0, 4))  # cells within so many nats of the best are cut into so many along a side, and again
+AS_FINE = CELLS * math.prod(cut for _, cut in FINER)  # the finest cells that would fit along a side
 CODES = 2500  # decoded at a time
 
 
@@ -26,6 +27,9 @@ class Summed(NamedTuple):
     mean: Tensor  # [2] of the posterior
     covariance: Tensor  # [2, 2] of the posterior
     codes: int  # at which the decoder was asked
+    z: Tensor  # [N, 2] the middles of the cells, which cover the plane without a gap
+    share: Tensor  # [N] of the posterior that lies in each cell, sums to 1
+    side: Tensor  # [N] of each cell
 
 
 def log_joint(model: Any, x: Tensor, z: Tensor) -> Tensor:
@@ -54,19 +58,22 @@ def integrate(model: Any, x: Tensor) -> Summed:
     side = 2 * REACH / CELLS
     z = square((-REACH, -REACH), 2 * REACH, CELLS)
     values = log_joint(model, x, z)
-    leaves, asked = [], len(z)  # (codes, log p(x, z) plus the cell's log area)
+    leaves, asked = [], len(z)  # (codes, log p(x, z), side)
     for nats, cut in FINER:
         near = values > values.max() - nats
-        leaves.append((z[~near], values[~near] + 2 * math.log(side)))
+        leaves.append((z[~near], values[~near], side))
         within = square((-side / 2, -side / 2), side, cut)  # [cut^2, 2] about a cell's middle
         z = (z[near, None] + within).flatten(0, 1)
         side /= cut
         values = log_joint(model, x, z)
         asked += len(z)
-    leaves.append((z, values + 2 * math.log(side)))
-    codes, masses = torch.cat([leaf[0] for leaf in leaves]).double(), torch.cat([leaf[1] for leaf in leaves])
+    leaves.append((z, values, side))
+    codes = torch.cat([leaf for leaf, _, _ in leaves]).double()
+    sides = torch.cat([values.new_full((len(leaf),), side) for leaf, _, side in leaves])
+    masses = torch.cat([values for _, values, _ in leaves]) + 2 * sides.log()  # p(x, z) times the cell's area
     evidence = masses.logsumexp(0)
-    share = (masses - evidence).exp()[:, None]  # of the posterior
-    mean = (share * codes).sum(0)
+    share = (masses - evidence).exp()
+    mean = share @ codes
     apart = codes - mean
-    return Summed(evidence.item(), mean, (share * apart).T @ apart, asked)
+    covariance = (share[:, None] * apart).T @ apart
+    return Summed(evidence.item(), mean, covariance, asked, codes, share, sides)

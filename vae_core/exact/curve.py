@@ -5,7 +5,8 @@
 
 Everything about it is an integral over a line, done here by the trapezoidal rule in float64. For smooth functions that
 vanish at both ends its error falls exponentially with the spacing, so the answers are right to about 1e-12 as long as
-the spacing stays below the width of what is integrated: `sigma` has a lower bound for that.
+the spacing stays below the width of what is integrated, and all of it lies on the grid: `sigma` has a lower bound for
+the one, and an x whose codes lie beyond the grid is refused for the other.
 All densities are handled as logarithms, in nats. `z` is a tensor [...], `x` is [..., 2], both of float64.
 """
 
@@ -26,6 +27,7 @@ from vae_core.losses import kl_to_standard_normal
 
 REACH = 8.0  # the grid covers z from -8 to 8; beyond lies 1e-15 of the prior
 NODES = 3201  # of the grid, 0.005 apart
+VANISHED = 25.0  # nats below the highest value: so low must p(x, z) be at both ends, or more than 1e-12 may lie beyond
 BELL_REACH, BELL_NODES = 10.0, 401  # of a Gaussian q, in its own standard deviations
 SMALLEST_SIGMA = 0.05
 LONGEST_STEP = 0.2  # of an ascent, in the mean and the log std
@@ -126,7 +128,10 @@ class CurveModel:
         return ((x - self.decode(z)) * along).sum(-1) / self.sigma**2 - z
 
     def log_evidence(self, x: Tensor) -> Tensor:
-        """log p(x) = log of the integral of p(x | z) p(z) over z, for x [..., 2]: [...], nats."""
+        """log p(x) = log of the integral of p(x | z) p(z) over z, for x [..., 2]: [...], nats.
+
+        InvalidInput where an x comes from codes beyond the grid, as it does for `posterior`.
+        """
         flat = x.reshape(-1, 2)
         found = [log_integral(self._joint_on_grid(part), self.grid) for part in flat.split(1000)]
         return torch.cat(found).reshape(x.shape[:-1])
@@ -139,7 +144,8 @@ class CurveModel:
     def marginal(self, x1: Tensor, x2: Tensor) -> Tensor:
         """The density p(x) over a part of the plane, for axes [W] and [H]: [H, W], row i at x2[i].
 
-        x1 and x2 are independent given z, so this is one product of matrices; densities below 1e-300 become 0.
+        x1 and x2 are independent given z, so this is one product of matrices. For a picture: what codes beyond the grid
+        add, 1e-15 of all mass, is left out, and densities below 1e-300 become 0.
         """
         across, down = (
             torch.exp(log_normal(axis.double()[:, None], self.curve_on_grid[:, i], self.sigma))
@@ -235,9 +241,17 @@ class CurveModel:
         return estimates(self.log_weights(x, proposal, repetitions, max(counts, default=0), generator), counts)
 
     def _joint_on_grid(self, x: Tensor) -> Tensor:
-        """log p(x, z) for x [..., 2] at every place of the grid: [..., N]."""
+        """log p(x, z) for x [..., 2] at every place of the grid: [..., N]. It has vanished at both ends."""
         squared = ((x.double()[..., None, :] - self.curve_on_grid) ** 2).sum(-1)
-        return -0.5 * squared / self.sigma**2 - LOG_2PI - 2 * math.log(self.sigma) + PRIOR.log_density(self.grid)
+        joint = -0.5 * squared / self.sigma**2 - LOG_2PI - 2 * math.log(self.sigma) + PRIOR.log_density(self.grid)
+        beyond = joint[..., [0, -1]].amax(-1) > joint.amax(-1) - VANISHED
+        if bool(beyond.any()):
+            first = x[beyond][0].tolist()
+            raise InvalidInput(
+                f"x = ({first[0]:g}, {first[1]:g}) comes from codes z near {REACH:g} or beyond, where the grid ends; "
+                "choose an x nearer to the middle of the curve."
+            )
+        return joint
 
 
 def log_normal(z: Tensor, mean: Tensor | float, std: float) -> Tensor:

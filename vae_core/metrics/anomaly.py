@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ BATCH = 1000  # pictures at a time
 
 
 class Score(NamedTuple):
-    """A score by description."""
+    """A score by description; `source`: the paper it stands in, in words for the screen."""
 
     title: str
     unit: str
@@ -27,7 +28,7 @@ class Score(NamedTuple):
 
 SCORES = {
     "error": Score("Reconstruction error", "squared error, summed over pixels", "Sakurada and Yairi 2014"),
-    "elbo": Score("\u2212ELBO", "nats", "Kingma and Welling 2014; as a score: An and Cho 2015"),
+    "elbo": Score("\u2212ELBO", "nats", "Kingma and Welling 2014; An and Cho 2015 score by its first term alone"),
     "distance": Score("Latent distance", "Mahalanobis distance", "Denouden et al. 2018"),
 }
 
@@ -85,6 +86,21 @@ def strangeness_of_all(
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         done = 0
-        for index in torch.arange(len(source)).split(BATCH):
+        for index in _batches(source):
             done += len(index)
             yield done, strangeness(model, source.images(index), normal, generator, draws)
+
+
+def codes_of_all(model: Any, source: Source) -> Tensor:
+    """Posterior means [N, Z] of all N pictures of a source."""
+    with torch.inference_mode():
+        return torch.cat([model.encode(source.images(index)).mean for index in _batches(source)])
+
+
+def outlines_of_all(source: Source) -> np.ndarray:
+    """The length of the outline of every picture of a source: [N], in pixels."""
+    return torch.cat([outline(source.images(index)) for index in _batches(source)]).numpy()
+
+
+def _batches(source: Source) -> tuple[Tensor, ...]:
+    return torch.arange(len(source)).split(BATCH)

@@ -15,10 +15,11 @@ DEPTHS_PARTS, WIDTHS_PARTS, IMAGES_PARTS = (1, 2, 4), (16, 64, 256), (100, 1000,
 
 
 def bank() -> list[Recipe]:
-    """One small autoencoder at three latent sizes, and the same with one thing changed: its depth, its width, its loss,
-    the number of training images; and at 32 latents its activation, and what keeps it from learning by heart."""
+    """One small autoencoder at three latent sizes, and the same with one thing changed: its depth, its width, its loss;
+    and at 32 latents its activation. On fewer images it is trained in another way, too: in more and smaller steps, up
+    to 1,000 images at a higher rate. What keeps it from learning by heart is compared on the fewest of them."""
     whole = TrainSettings(epochs=6, batch=256, lr=3e-3)
-    fewer = replace(whole, lr=5e-3, evaluate_every=400)  # too few images for as many steps in as few epochs
+    fewer = replace(whole, lr=5e-3, evaluate_every=400)  # an epoch is only a few steps
     few = {
         100: replace(fewer, images=100, epochs=1000, batch=25),
         1000: replace(fewer, images=1000, epochs=200, batch=100),
@@ -53,5 +54,5 @@ def bank() -> list[Recipe]:
 
 
 def parts_name(latent: int, change: str = "") -> str:
-    """What the small autoencoder of a latent size is called, with one thing changed or none."""
+    """What the small autoencoder of a latent size is called, by what is changed: "" for nothing."""
     return f"parts-{latent}d" + (f"-{change}" if change else "")
