@@ -102,7 +102,7 @@ def show_threshold(choice: Choice, found: Detector, made: Scored) -> float:
         f"A VAE with {found.model.config.latent} latents, trained on {found.images:,} training images of "
         f"{dataset(choice.data).title} ({choice.words}), {where}. Scored: {frame.held_out_words(choice.data)} "
         f"{ranking.normal:,} of them are normal. Each heap is drawn as shares of its own kind; the last bar stands for "
-        f"all scores beyond. The score: {score.source}. "
+        f"all scores beyond. Source of the score: {score.source}. "
         + (
             "" if choice.stakes.share is None else
             f"Precision and cost are computed for {choice.stakes.share:.0%} anomalies, from the same rates; the table "

@@ -142,8 +142,8 @@ def measure() -> None:
                 Mark(METHODS[name].title.replace(" of the training set", ""), methods[name]["chroma"],
                      methods[name]["delta_e"], METHODS[name].colour, symbol, away)
                 for name, symbol, away in (
-                    ("grey", "square", (24, -44)), ("mean colour", "diamond", (-16, 40)),
-                    ("average", "circle", (40, 60)),
+                    ("grey", "square", (24, -44)), ("mean colour", "diamond", (-32, 40)),
+                    ("average", "circle", (0, 60)),
                 )
             ),
             *(

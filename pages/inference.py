@@ -14,6 +14,7 @@ from ui.figures import INACTIVE, PLOT
 from ui.figures.inference import LINES, bound_curve, ellipses, linear_lines, nearest_gaussians, posterior_map
 from ui.jobs import begin, watched
 from ui.lessons import inference as lesson
+from ui.lessons import nearest
 from ui.lessons.inference import DRAWS, Draws, Linear, LinearTrace
 from ui.palette import RUN_COLOURS
 from ui.picture_rows import Row, picture_rows
@@ -93,16 +94,17 @@ def directions() -> None:
 
 
 def two_peaks() -> None:
-    """Reverse KL takes one peak, forward KL covers both."""
+    """Reverse KL takes one peak where there is little noise, forward KL covers both."""
     st.markdown("**Two peaks.** x lies between the arms of the horseshoe: which arm did it come from?")
     first, second = st.columns(2)
     with first:
         sigma = controls.number("Noise \u03c3", 0.3, 0.8, 0.5, 0.05, key="noise")
     with second:
         across = controls.number("x lies aside by", -0.6, 0.6, 0.1, 0.05, key="aside")
-    found = lesson.fits("horseshoe", sigma, (across, BETWEEN))
-    fits = [found.covering, *found.seeking[:2]]
-    names = ("least KL(p \u2016 q): covers", "least KL(q \u2016 p): seeks", "another minimum of it")[: len(fits)]
+    found = nearest.fits("horseshoe", sigma, (across, BETWEEN))
+    fits = [found.covering, *found.nearest[:2]]
+    seeks = ": seeks" if found.seeks(found.nearest[0]) else ""
+    names = ("least KL(p \u2016 q): covers", f"least KL(q \u2016 p){seeks}", "another minimum of it")[: len(fits)]
     looks = ((FORWARD, "solid"), (REVERSE, "solid"), (REVERSE, "dash"))
     shown = [(name, *fit.q, *look) for name, fit, look in zip(names, fits, looks, strict=False)]
     near = found.posterior.z.abs() <= 4.5
@@ -118,7 +120,8 @@ def two_peaks() -> None:
     st.caption(
         "p: the exact posterior p(z|x) at x = "
         f"({across:g}, {BETWEEN:g}). Nats, by quadrature. KL(q \u2016 p) makes q avoid places where p is nearly 0, so "
-        "with little noise it keeps to one peak, and where it starts decides which; KL(p \u2016 q) makes it cover all "
+        "with little noise it keeps to one peak, and where it starts decides which; with more, one as wide as both is "
+        "nearer, and still narrower than p. KL(p \u2016 q) makes it cover all "
         "places where p is not, the empty middle included. One of two equal peaks costs log 2 = 0.69 nats."
     )
 
@@ -127,7 +130,7 @@ def tilted() -> None:
     """What a q without correlations makes of a correlated posterior."""
     st.markdown("**Two latents that go together.** A VAE's encoder usually has no correlation to give.")
     rho = controls.number("Correlation in the posterior", 0.0, 0.98, 0.9, 0.02, key="rho")
-    fits = lesson.tilted(rho)
+    fits = nearest.tilted(rho)
     looks = ((INACTIVE, "solid"), (REVERSE, "solid"), (FORWARD, "solid"), (COLOURS["kl"], "dot"))
     bells = [(fit.name, np.zeros(2), fit.covariance, *look) for fit, look in zip(fits, looks, strict=True)]
     st.plotly_chart(ellipses(bells, reach=2.4, height=420), config=PLOT, key="tilted")
@@ -153,7 +156,8 @@ def real_models() -> None:
     measured = lesson.results()
     st.subheader("On real models: how far below log p(x) is the ELBO?", anchor=False)
     st.markdown(
-        r"The exact posterior of a digit is out of reach, but many samples of $q$ bring the bound nearer: "
+        r"With more than two latents the exact posterior of a digit is out of reach, but many samples of $q$ bring the "
+        r"bound nearer: "
         r"$\;\mathrm{ELBO} = \mathcal L_1 \le \mathcal L_K = \mathbb E\Big[\log \tfrac1K \sum_{k=1}^{K} "
         r"\tfrac{p(x, z_k)}{q(z_k \mid x)}\Big] \le \log p(x)$, with $z_1, \dots, z_K$ drawn from $q(z \mid x)$."
     )
@@ -292,7 +296,8 @@ SEEN = """
   to the same log p(x). So making the ELBO large makes the KL small, although the posterior never had to be computed.
   That is the whole trick.
 - **The gap is the price of q's family.** On the straight line the posterior is a Gaussian, and the KL goes to zero.
-  Between the arms of the horseshoe it has two peaks: the best Gaussian takes one, and some nats stay missing.
+  Between the arms of the horseshoe it has two peaks. With little noise the best Gaussian takes one, with more it
+  spans both: some nats stay missing either way.
 - **The direction matters.** Variational inference minimises KL(q || p): q goes where p surely is, too narrow rather
   than too wide. KL(p || q) covers everything, but it takes averages over p, which is what is unknown.
 - **A diagonal covariance has its price, too,** wherever latents go together in the posterior.

@@ -105,8 +105,8 @@ def trained_unlike(name: str, latent: int) -> str:
         return f"**Not the images alone differ here.** {'; '.join(told)}. The bars show all of it together."
     steps, batch, lr = next(iter(lesson.trainings("Width", latent)))
     return (
-        f"{'; '.join(told)}. The models on {lesson.ALL:,} images had {steps:,} steps of {batch}, at {lr:g}: compare "
-        "these with each other only."
+        f"{CHANGES[name].label} {'; '.join(told)}. The models on {lesson.ALL:,} images had {steps:,} steps of {batch}, "
+        f"at {lr:g}: so compare those here with each other only."
     )
 
 

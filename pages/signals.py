@@ -77,6 +77,8 @@ def explore() -> None:
         begin(JOB, lesson.train(trace))
     if pressed and task is None and not refused:
         st.warning(missing(name))
+    if refused:
+        st.error(refused)
     state = st.container(height=STATE, border=False)  # as high in every state, so that the figure stays where it is
     with state:
         goes_on = watched(JOB)
@@ -84,7 +86,6 @@ def explore() -> None:
         if not goes_on and not refused:
             st.markdown(standing(name, task, trace))
     if refused:
-        st.error(refused)
         return
     if view is None and name == RECORDED:
         view, trace = lesson.stored(), None

@@ -146,10 +146,8 @@ def strips(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("label", "place", "seed"), [("Draw again", 0, 1), ("Other photographs", 1, 0)], ids=["draw", "photographs"]
 )
-def test_a_new_draw_begins_at_its_own_place(
-    label: str, place: int, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The place that a hand chose is kept for the draw that it was chosen for; any other is shown as the rows show it."""
+def test_a_new_draw_begins_at_its_own_place(label: str, place: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place that a hand chose is kept for the draw that it was chosen for; any other is as the rows show it."""
     told = strips(monkeypatch)
     page = opened(z="0,0,1,0,0,0,3")
     assert not page.warning and told[-1]["values"][told[-1]["at"]] == 3.0
@@ -167,7 +165,7 @@ def test_another_temperature_another_photograph_or_draw_begins_at_its_own_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = strips(monkeypatch)
-    for link in ({"T": "0.5"}, {"photo": "2"}, {"draw": "draw 2"}, {"latent": "2"}, {"set": "3"}, {"seed": "3"}):
+    for link in ({"T": "0.5"}, {"photo": "2"}, {"draw": "draw 2"}, {"latent": "2"}):
         opened(z="0,0,1,0,0,0,3", **link)
         assert told[-1]["values"][told[-1]["at"]] != 3.0, link
 

@@ -29,8 +29,8 @@ def test_a_gaussian_posterior_is_found_in_both_directions() -> None:
     precision = 1 + (1.2**2 + 0.9**2) / 0.6**2
     mean = (1.2 * 1.0 + 0.9 * 0.2) / 0.6**2 / precision
     found = gaussian_fits(model, x)
-    assert len(found.seeking) == 1
-    for fit in (found.covering, found.seeking[0]):
+    assert len(found.nearest) == 1 and not found.seeks(found.nearest[0])
+    for fit in (found.covering, found.nearest[0]):
         assert fit.q.mean == pytest.approx(mean, abs=1e-4) and fit.q.std == pytest.approx(precision**-0.5, abs=1e-4)
         assert abs(fit.reverse) < 1e-6 and abs(fit.forward) < 1e-6
 
@@ -38,7 +38,8 @@ def test_a_gaussian_posterior_is_found_in_both_directions() -> None:
 def test_of_two_peaks_one_direction_covers_both_and_the_other_takes_one() -> None:
     model, x = CurveModel("horseshoe", 0.4), point(0.0, 0.8)
     found = gaussian_fits(model, x)
-    left, right = sorted(found.seeking, key=lambda fit: fit.q.mean)
+    left, right = sorted(found.nearest[:2], key=lambda fit: fit.q.mean)
+    assert found.seeks(left) and found.seeks(right) and not found.seeks(found.covering)
     assert left.q.mean == pytest.approx(-right.q.mean, abs=1e-3) and right.q.mean > 2
     assert right.reverse == pytest.approx(math.log(2), abs=0.01), "one of two equal peaks: half of the mass"
     assert found.covering.q.mean == pytest.approx(0, abs=1e-9)
@@ -46,17 +47,34 @@ def test_of_two_peaks_one_direction_covers_both_and_the_other_takes_one() -> Non
     assert found.covering.forward < right.forward and right.reverse < found.covering.reverse
 
 
-@pytest.mark.parametrize(("sigma", "aside"), [(0.5, 0.1), (0.6, 0.1), (0.8, 0.6)])
+def test_the_least_is_the_least_of_a_grid() -> None:
+    """Between the arms, with much noise: one q over both peaks is nearer than one on either."""
+    model, x = CurveModel("horseshoe", 0.55), point(0.0, 0.4)
+    found = gaussian_fits(model, x)
+    grid = {
+        (mean, std): model.kl(x, Gaussian1D(mean, std))
+        for mean in torch.linspace(-3, 3, 31).tolist()
+        for std in torch.linspace(0.2, 2.4, 23).tolist()
+    }
+    mean, std = min(grid, key=lambda place: grid[place])
+    best = found.nearest[0]
+    assert best.q.mean == pytest.approx(mean, abs=0.1) and best.q.std == pytest.approx(std, abs=0.1)
+    assert grid[mean, std] - 0.01 < best.reverse <= grid[mean, std]
+    assert best.reverse == pytest.approx(0.517, abs=1e-3) and not found.seeks(best)
+    assert [round(abs(fit.q.mean), 1) for fit in found.nearest[1:]] == [1.8, 1.8]
+
+
+@pytest.mark.parametrize(("sigma", "aside"), [(0.3, 0.0), (0.5, 0.1), (0.55, 0.0), (0.6, 0.1), (0.8, 0.6)])
 def test_no_neighbour_is_nearer(sigma: float, aside: float) -> None:
     model, x = CurveModel("horseshoe", sigma), point(aside, 0.4)
     found = gaussian_fits(model, x)
     for mean, width in ((0.03, 1), (-0.03, 1), (0, 1.03), (0, 0.97)):
-        for fit in found.seeking:
+        for fit in found.nearest:
             other = Gaussian1D(fit.q.mean + mean * fit.q.std, fit.q.std * width)
             assert model.kl(x, other) > fit.reverse
         q = found.covering.q
         assert model.kl_from_posterior(x, Gaussian1D(q.mean + mean * q.std, q.std * width)) > found.covering.forward
-    assert [fit.reverse for fit in found.seeking] == sorted(fit.reverse for fit in found.seeking)
+    assert [fit.reverse for fit in found.nearest] == sorted(fit.reverse for fit in found.nearest)
 
 
 def test_the_kl_of_gaussians_is_that_of_torch() -> None:

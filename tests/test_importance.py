@@ -12,7 +12,8 @@ from torch.distributions import MultivariateNormal
 
 from vae_core.errors import InvalidInput
 from vae_core.exact.cells import AS_FINE, REACH, integrate, square
-from vae_core.metrics.importance import bound_of, effective_samples, importance_bounds, log_weights
+from vae_core.exact.importance import effective_sample_size
+from vae_core.metrics.importance import bound_of, importance_bounds, log_weights
 from vae_core.models import Posterior
 
 NOISE = 0.3
@@ -72,7 +73,7 @@ def test_where_q_is_the_posterior_every_sample_says_log_p_x() -> None:
     model, source = orthogonal(widen=1.0)
     weights = torch.cat(list(log_weights(model, source.x, 50, torch.Generator().manual_seed(0))), dim=1)
     torch.testing.assert_close(weights, model.evidence(source.x)[:, None].expand(-1, 50), atol=1e-4, rtol=0)
-    assert effective_samples(weights).min() > 49.99
+    assert effective_sample_size(weights).min() > 49.99
 
 
 @pytest.mark.parametrize("widen", [0.6, 1.8])
@@ -92,7 +93,7 @@ def test_weights_far_below_what_exp_can_hold_are_no_trouble() -> None:
     weights = torch.tensor([[-5000.0, -5001.0, -5000.0, -5001.0]], dtype=torch.float64)
     assert bound_of(weights, 2).item() == pytest.approx(-5000 + math.log((1 + math.exp(-1)) / 2))
     assert bound_of(weights, 1).item() == pytest.approx(-5000.5)
-    assert effective_samples(torch.tensor([[0.0, -100.0, -100.0]])).item() == pytest.approx(1)
+    assert effective_sample_size(torch.tensor([[0.0, -100.0, -100.0]])).item() == pytest.approx(1)
 
 
 def test_a_batch_in_parts_is_the_batch() -> None:

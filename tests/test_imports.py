@@ -31,7 +31,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "vae_core.models", "vae_core.losses", "vae_core.objective", "vae_core.imaging", "vae_core.errors",
     ),
     "vae_core.training": ("vae_core.training", "vae_core.objective", "vae_core.errors"),
-    "vae_core.metrics": ("vae_core.metrics", "vae_core.latent", "vae_core.losses", "vae_core.errors"),
+    "vae_core.metrics": (
+        "vae_core.metrics", "vae_core.exact", "vae_core.latent", "vae_core.losses", "vae_core.errors",
+    ),
     "vae_core.latent": ("vae_core.latent", "vae_core.errors", "vae_core.folders"),
     "vae_core.checkpoints": ("vae_core.models", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),
     "vae_core.recipes": (

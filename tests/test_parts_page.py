@@ -88,7 +88,10 @@ def test_a_change_changes_one_thing(name: str) -> None:
 
 
 def test_depth_and_width_and_images_are_as_many_as_is_said() -> None:
-    of = {name: [BANK[lesson.model_name(name, value, 8)] for value in CHANGES[name].values] for name in CHANGES}
+    of = {
+        name: [BANK[lesson.model_name(name, value, 8)] for value in CHANGES[name].values]
+        for name in ("Depth", "Width", "Data")
+    }
     assert [recipe.config.hidden for recipe in of["Depth"]] == [(64,) * int(n) for n in CHANGES["Depth"].values]
     assert [recipe.config.hidden for recipe in of["Width"]] == [(int(n),) * 2 for n in CHANGES["Width"].values]
     assert [f"{recipe.training.images or 60_000:,}" for recipe in of["Data"]] == list(CHANGES["Data"].values)
@@ -100,7 +103,8 @@ def test_what_else_differs_stands_beside_the_bars() -> None:
     for value in CHANGES["Data"].values:
         training = BANK[lesson.model_name("Data", value, 32)].training
         steps = training.epochs * ((training.images or 60_000) // training.batch)
-        assert re.search(rf"{value}[^:;]*: {steps:,} steps of {training.batch} images, learning rate {training.lr:g}", said)
+        told = f"{steps:,} steps of {training.batch} images, learning rate {training.lr:g}"
+        assert re.search(rf"{value}[^:;]*: {told}", said)
     few = text(opened(change="Regularisation"))
     assert "none, weight decay and dropout: 4,000 steps of 25 images" in few and "early stopping: 400 steps" in few
     assert "60,000 images had 1,404 steps of 256, at 0.003" in few

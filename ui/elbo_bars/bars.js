@@ -103,9 +103,10 @@ function createBars() {
     const box = panel.svg.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  let before; // a drag that is cancelled leaves all as it was
   let grabbed = null; // where on the handle the hand took it
   onDrag(densities.svg, {
-    start: () => (halt(), (grabbed = null)),
+    start: () => (halt(), (before = q), (grabbed = null)),
     follow(event) {
       const [right, down] = spot(densities, event);
       const { handle, across, up } = scales.densities;
@@ -114,16 +115,16 @@ function createBars() {
       settle([across.back(right - grabbed[0]), Math.exp(-HALF_LOG_2PI) / height]);
     },
     release: report,
-    cancel: () => {},
+    cancel: () => settle(before),
   });
   onDrag(plane.svg, {
-    start: halt,
+    start: () => (halt(), (before = x)),
     follow(event) {
       const [right, down] = spot(plane, event);
       look([scales.plane.across.back(right), scales.plane.up.back(down)]);
     },
     release: report,
-    cancel: () => {},
+    cancel: () => look(before),
   });
   onArrows(densities.svg, ([right, down], event) => {
     halt();

@@ -37,12 +37,11 @@ function observe(model, x) {
 /** ELBO and KL, each by its own formula, and the ELBO's slope in the mean and in the log of the width. */
 function splitUp(model, seen, [mean, std]) {
   const { z, step } = model;
-  let [mass, recon, kl, joint] = [0, 0, 0, 0];
+  let [recon, kl, joint] = [0, 0, 0];
   const [from, to] = [model.place(mean - 9 * std), model.place(mean + 9 * std)];
   for (let i = from; i <= to; i++) {
     const log = logNormal(z[i], mean, std);
     const weight = Math.exp(log) * step;
-    mass += weight;
     recon += weight * seen.likelihood[i];
     joint += weight * seen.joint[i];
     kl += weight * (log - seen.joint[i] + seen.evidence);

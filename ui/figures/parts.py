@@ -213,15 +213,16 @@ def error_bars(
     ):  # fmt: skip
         figure.add_bar(
             x=list(names), y=list(values), name=name, cliponaxis=False, textposition="outside",
+            textangle=-90, constraintext="none",  # upright they would run into each other on a phone
             text=[f"{value:{digits}}" for value in values], textfont={"size": LABEL_SIZE},
             marker={"color": colour, "opacity": [1 if i == today else 0.45 for i in range(len(names))],
                     "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "#ffffff", "fgopacity": 0.5}},
             hovertemplate="%{x}: %{y:.4f}<extra>" + name + "</extra>",
         )  # fmt: skip
-    plain(figure, height=250, x=x, y=y)
-    top = max(*train, *held_out, limit or 0)
+    plain(figure, height=320, x=x, y=y)
+    top = max(1.45 * largest, 1.1 * (limit or 0))  # with room for the numbers
     figure.update_layout(barmode="group", bargap=0.35, margin={"t": 40, "b": 48})
-    figure.update_yaxes(range=[0, 1.16 * top], fixedrange=True)
+    figure.update_yaxes(range=[0, top], fixedrange=True)
     figure.update_xaxes(type="category", fixedrange=True)
     if limit is not None:
         figure.add_hline(

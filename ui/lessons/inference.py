@@ -1,4 +1,4 @@
-"""What the lesson on variational inference keeps: fits, stored bounds, draws for one picture, a linear training."""
+"""What the lesson on variational inference keeps: stored bounds, draws for one picture, a linear training."""
 
 from __future__ import annotations
 
@@ -22,52 +22,22 @@ from vae_core.data import ImageSource, dataset
 from vae_core.data.binarise import Binarised
 from vae_core.errors import InvalidInput
 from vae_core.exact.cells import Summed, integrate, log_joint, square
-from vae_core.exact.curve import CurveModel
-from vae_core.exact.fits import Fits, diagonal_fit, gaussian_fits, kl_between
+from vae_core.exact.importance import effective_sample_size
 from vae_core.exact.ppca import PPCA, LinearVAE, fit_ppca
 from vae_core.folders import ASSETS
 from vae_core.latent.pca import Moments, moments
-from vae_core.metrics.importance import bound_of, effective_samples, log_weights
+from vae_core.metrics.importance import bound_of, log_weights
 from vae_core.training.full_batch import glide
 
 RESULTS = ASSETS / "results" / "importance.json"
 REMEDY = "Make it again: `python -m benchmarks.importance --write`."
 DRAWS = 5000
+FAR = 1.0  # nats from log p(x) that are too many for more samples to bring
+TOO_FEW = 50  # equal samples; the spread of fewer says little
 CELLS = 72  # of the heat map of a posterior, along a side
 DATA = "mnist"
 SMALLER, TRAINED_ON = 2, 10_000  # pPCA: digits averaged down by that factor, and how many of them
 STEPS, PACE, EVERY = 2000, 0.04, 10
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def fits(curve: str, sigma: float, x: tuple[float, float]) -> Fits:
-    """The Gaussians nearest to p(z | x) of a model on a curve, in both directions of the KL."""
-    return gaussian_fits(CurveModel(curve, sigma), torch.tensor(x, dtype=torch.float64))
-
-
-class Tilted(NamedTuple):
-    """A Gaussian in the plane, about 0, and how far it is from a correlated one in either direction, nats."""
-
-    name: str
-    covariance: np.ndarray  # [2, 2]
-    reverse: float  # KL(q || p)
-    forward: float  # KL(p || q)
-
-
-def tilted(correlation: float) -> list[Tilted]:
-    """A correlated Gaussian with widths 1, and the nearest ones: diagonal in both directions of the KL, and full."""
-    p = torch.tensor([[1.0, correlation], [correlation, 1.0]], dtype=torch.float64)
-    zero = torch.zeros(2, dtype=torch.float64)
-    shown = {
-        "p(z|x)": p,
-        "least KL(q \u2016 p), diagonal": diagonal_fit(p, reverse=True),
-        "least KL(p \u2016 q), diagonal": diagonal_fit(p, reverse=False),
-        "full covariance": p,
-    }
-    return [
-        Tilted(name, q.numpy(), abs(kl_between(zero, q, zero, p)), abs(kl_between(zero, p, zero, q)))
-        for name, q in shown.items()
-    ]
 
 
 class Row(NamedTuple):
@@ -77,16 +47,20 @@ class Row(NamedTuple):
     latent: int
     beta: float
     bound: list[float]
-    effective: float
+    effective: float  # how many equal ones the most samples count as, median over images
     evidence: float | None
 
     def verdict(self, most: int) -> str:
         """What `most` samples gained, and what is still missing."""
-        words = f"{most:,} samples lift the bound by **{self.bound[-1] - self.bound[0]:.1f} nats**"
+        words = (
+            f"{most:,} samples lift the bound by **{self.bound[-1] - self.bound[0]:.1f} nats**; on the median image "
+            f"they count as {self.effective:,.0f} equal ones. "
+        )
         if self.evidence is None:
-            return words + ". How much is still missing, nobody knows: here the integral is out of reach."
+            return words + "How much is still missing, nobody knows: here the integral is out of reach."
         missing = self.evidence - self.bound[-1]
-        return words + f"; **{missing:.1f} nats** are still missing. Samples of q cannot find what q leaves out."
+        words += f"**{missing:.1f} nats** are still missing"
+        return words + (": to find them would need very many more samples." if missing > FAR else ".")
 
 
 class Measured(NamedTuple):
@@ -152,12 +126,17 @@ class Draws:
 
     @property
     def worth(self) -> str:
-        """How much the samples tell; the error of log (1/K) sum w is about its relative error."""
-        error = math.sqrt(max(0.0, 1 / self.effective - 1 / DRAWS))
-        return (
-            f"Of {DRAWS:,} samples as many count as **{self.effective:,.0f}** equal ones would. All of them make one "
-            f"group of {DRAWS:,}: the last point may be off by about {error:.2f} nats, upwards too."
+        """How much the samples tell; log (1/K) sum w moves by about the relative error of the mean weight."""
+        chance = math.sqrt(max(0.0, 1 / self.effective - 1 / DRAWS))
+        words = (
+            f"The {DRAWS:,} samples count as **{self.effective:,.0f}** equal ones. They are one group of {DRAWS:,}: "
+            f"chance alone moves the last point by about {chance:.2f} nats"
         )
+        words += ", and with so few that number cannot be trusted." if self.effective < TOO_FEW else "."
+        if self.plane is None:
+            return words + " What q never visits does not show in it."
+        below = self.plane.evidence - self.bound[-1]
+        return words + f" In truth it lies **{abs(below):.2f} nats** {'below' if below >= 0 else 'above'} log p(x)."
 
     @property
     def told(self) -> str:
@@ -194,7 +173,7 @@ def draw(name: str, image: int, seed: int) -> Iterator[tuple[float, str, Draws |
         window = _window(plane, *q)
         codes = square(window[:2], window[2], CELLS)
         heat = (log_joint(model, x, codes) - plane.evidence).exp().view(CELLS, CELLS).numpy()
-    yield 1.0, "Done", Draws(name, image, x, bounds, effective_samples(weights).item(), plane, heat, window, q)
+    yield 1.0, "Done", Draws(name, image, x, bounds, effective_sample_size(weights).item(), plane, heat, window, q)
 
 
 def _window(plane: Summed, mean: Tensor, std: Tensor) -> tuple[float, float, float]:

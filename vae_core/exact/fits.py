@@ -11,9 +11,9 @@ from torch import Tensor
 from vae_core.errors import InvalidInput
 from vae_core.exact.curve import CurveModel, Gaussian1D, Posterior1D
 
-SAME = 1e-2  # two ends of a descent that are this near, in mean and log width, are one minimum
-STEPS, AT_MOST = 25, 400  # of a descent: so many at a time, until it stands still, and altogether
-STILL = 1e-4  # a move in these steps, in mean and log width, that counts as none
+SAME = 1e-2  # two ends of an ascent that are this near, in mean and log width, are one minimum
+STEPS, RATE = 600, 0.1  # of an ascent; at a higher rate a q as wide as the posterior swings about its minimum
+STILL = 1e-5  # a step, in mean and log width, that counts as none
 
 
 class Fit(NamedTuple):
@@ -29,36 +29,35 @@ class Fits(NamedTuple):
 
     posterior: Posterior1D
     covering: Fit  # the least forward KL
-    seeking: tuple[Fit, ...]  # the minima of the reverse KL, the least one first
+    nearest: tuple[Fit, ...]  # the minima of the reverse KL, the least one first
+
+    def seeks(self, fit: Fit) -> bool:
+        """Whether q leaves out a peak: it is narrower than what covers, and a peak lies beyond two of its widths."""
+        away = (self.posterior.modes - fit.q.mean).abs().max()
+        return fit.q.std < self.covering.q.std and bool(away > 2 * fit.q.std)
 
 
 def gaussian_fits(model: CurveModel, x: Tensor) -> Fits:
     """Gaussians nearest to p(z | x), for x [2], under both directions of the KL (Bishop 2006, section 10.1.2).
 
-    The forward KL has one minimum: the posterior's own mean and standard deviation. The reverse KL may have several; a
-    descent starts at each peak of the posterior.
+    The forward KL has one minimum: the posterior's own mean and standard deviation. The reverse KL may have several: an
+    ascent on the ELBO starts at each peak of the posterior, and one as wide as all of it. Where that one does not
+    settle, there is no wide minimum.
     """
     posterior = model.posterior(x)
 
     def measured(q: Gaussian1D) -> Fit:
         return Fit(q, model.kl(x, q), model.kl_from_posterior(x, q))
 
+    whole = Gaussian1D(posterior.mean, posterior.std)
+    narrow = min(posterior.std, model.sigma)
     found: list[Fit] = []
-    for mode in posterior.modes:
-        end = _descended(model, x, Gaussian1D(float(mode), min(posterior.std, model.sigma / 2)))
-        if not any(_is_near(end, other.q) for other in found):
-            found.append(measured(end))
-    covering = measured(Gaussian1D(posterior.mean, posterior.std))
-    return Fits(posterior, covering, tuple(sorted(found, key=lambda fit: fit.reverse)))
-
-
-def _descended(model: CurveModel, x: Tensor, q: Gaussian1D) -> Gaussian1D:
-    """Where the reverse KL is least, downhill from q."""
-    for _ in range(0, AT_MOST, STEPS):
-        before, q = q, model.ascend(x, q, steps=STEPS)[-1]
-        if abs(q.mean - before.mean) < STILL and abs(math.log(q.std / before.std)) < STILL:
-            break
-    return q
+    for start in (*(Gaussian1D(float(mode), narrow) for mode in posterior.modes), whole):
+        path = model.ascend(x, start, steps=STEPS, rate=RATE, enough=STILL)
+        settled = len(path) <= STEPS
+        if settled and not any(_is_near(path[-1], other.q) for other in found):
+            found.append(measured(path[-1]))
+    return Fits(posterior, measured(whole), tuple(sorted(found, key=lambda fit: fit.reverse)))
 
 
 def _is_near(a: Gaussian1D, b: Gaussian1D) -> bool:

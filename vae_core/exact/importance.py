@@ -41,7 +41,7 @@ def log_mean_exp(log_weights: Tensor) -> Tensor:
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    """(sum w)^2 / sum w^2 over the last axis, [..., K] -> [...]: how many equal weights are worth as much (Kong)."""
+    """(sum w)^2 / sum w^2 over the last axis, [..., K] -> [...]: from 1 (one weight carries all) to K (Kong 1992)."""
     return torch.exp(2 * torch.logsumexp(log_weights, -1) - torch.logsumexp(2 * log_weights, -1))
 
 

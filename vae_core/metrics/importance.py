@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vae_core.errors import InvalidInput
+from vae_core.exact.importance import effective_sample_size, log_mean_exp
 from vae_core.metrics.trial import device_of
 
 MOST_SAMPLES = 100_000
@@ -30,7 +31,7 @@ class Bounds(NamedTuple):
     samples: list[int]  # K of each bound
     bound: list[float]
     standard_error: list[float]  # over images
-    effective: float  # size of the largest K samples that counts: (sum w)^2 / sum w^2, median over images
+    effective: float  # sample size at the largest K, median over images
     images: int
 
 
@@ -64,12 +65,7 @@ def bound_of(weights: Tensor, samples: int) -> Tensor:
     if not groups:
         raise InvalidInput(f"A bound with K = {samples} needs as many samples; there are {weights.shape[1]}.")
     grouped = weights[:, : groups * samples].unflatten(1, (groups, samples))
-    return (grouped.logsumexp(-1) - math.log(samples)).mean(-1)
-
-
-def effective_samples(weights: Tensor) -> Tensor:
-    """(sum w)^2 / sum w^2 of log-weights [B, S]: [B], from 1 (one sample carries all) to S (Kong 1992)."""
-    return (2 * weights.logsumexp(-1) - (2 * weights).logsumexp(-1)).exp()
+    return log_mean_exp(grouped).mean(-1)
 
 
 @torch.inference_mode()
@@ -92,7 +88,7 @@ def importance_bounds(
         x = source.images(index).to(device_of(model))
         weights = torch.cat(list(log_weights(model, x, max(samples), generator)), dim=1)  # [B, K]
         rows.append(torch.stack([bound_of(weights, count) for count in samples]))  # [len(samples), B]
-        effective.append(effective_samples(weights))
+        effective.append(effective_sample_size(weights))
         seen = int(index[-1]) + 1
         if seen < images:
             yield seen, None
