@@ -279,8 +279,8 @@ SEEN = """
   brownish grey; only where nearly all pictures agree does it dare a colour.
 - **A conditional VAE puts what is not known into z.** Its decoder sees the grey picture and z; each draw from the prior
   is another complete colouring, for z is the same in the whole picture: not noise pixel by pixel. That is why it was
-  chosen here, and no choice of a colour for each pixel apart. Not every draw is plausible; a larger network that is
-  trained for longer knows better which colours go with what.
+  chosen here, and no choice of a colour for each pixel apart. At T = 1 its draws are about as colourful as the truth,
+  but not every one is plausible.
 - **A smaller error is not a better picture.** A draw may be plausible and far from what happened to be true. Under
   squared error a guess pays twice for daring: so a comparison by error alone prefers the colourless.
 - **It is a guess, whatever it looks like.** A restored photograph shows what training images of that kind look like;
