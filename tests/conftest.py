@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from torch import Tensor
 
 from benchmarks import harness
+from ui import frame
 from vae_core.data.base import StoredImages
 
 torch.set_num_threads(1)
@@ -32,6 +33,12 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def seeded() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # a page that an earlier test ran may have set another number
+
+
+@pytest.fixture(autouse=True)
+def without_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that a test runs alone does not ask for the app around it."""
+    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)
 
 
 @pytest.fixture(scope="session")

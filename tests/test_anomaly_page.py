@@ -14,31 +14,20 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.lessons import opened, rows
 from ui.cache import held_out
 from ui.figures.anomaly import heat, heat_scale, outline_scatter, pair_heat
 from ui.lessons import anomaly as lesson
 from ui.threshold import axis, heaps
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.metrics.anomaly import SCORES
 from vae_core.metrics.ranking import auroc, cheapest, confusion, rank
 from vae_core.recipes import BANKS
 from vae_core.recipes.anomaly import name_with_classes
 
 
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "anomaly.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
 def text(page: AppTest) -> str:
     return " ".join(element.value for element in [*page.markdown, *page.caption, *page.info])
-
-
-def rows(page: AppTest) -> str:
-    return " ".join(element.proto.body for element in page.get("html"))
 
 
 def test_the_bundled_models_reach_what_they_must() -> None:
@@ -74,7 +63,7 @@ def test_a_one_is_no_anomaly_to_who_knows_the_other_digits() -> None:
     of_one = lesson.results()["all_but_one"]
     assert of_one["auroc"]["error"] < 0.5 < 0.7 < of_one["outline"]["error_per_unit"]
     assert of_one["outline"]["alone"] < 0.05
-    page = opened()
+    page = opened("anomaly")
     assert f"**{of_one['auroc']['error']:.2f}**" in text(page)
     assert "with no 1 among them" in text(page)
 
@@ -83,15 +72,15 @@ def test_what_chose_the_size_of_the_code_is_said() -> None:
     """The numbers are those of the results, and the score that fares best with another size is named."""
     areas = lesson.by_size(lesson.results())
     assert areas[32]["distance"] > areas[16]["distance"] + 0.1 and areas[32]["error"] < areas[16]["error"] + 0.001
-    told = " ".join(text(opened()).split())
+    told = " ".join(text(opened("anomaly")).split())
     assert lesson.told_of_distance() in told and "labelled anomalies" in told
     assert f"{areas[16]['distance']:.3f} with the 16 latents taken and {areas[32]['distance']:.3f} with 32" in told
     for score in SCORES.values():
-        assert score.source in text(opened(score=score.title)), "under the figure"
+        assert score.source in text(opened("anomaly", score=score.title)), "under the figure"
 
 
 def test_the_page_shows_the_most_and_the_least_anomalous() -> None:
-    page = opened(normal="8", set="1")
+    page = opened("anomaly", normal="8", set="1")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     assert "5,851 training images" in text(page) and "974 of them are normal" in text(page)
@@ -106,7 +95,7 @@ def test_the_page_shows_the_most_and_the_least_anomalous() -> None:
 
 
 def test_a_threshold_comes_from_the_link_and_belongs_to_its_scores() -> None:
-    page = opened(normal="8", t="9999")
+    page = opened("anomaly", normal="8", t="9999")
     assert not page.exception and "0 alarms" in rows(page)
     page = page.segmented_control(key="group").set_value("anomalies, highest").run()
     assert "0 alarms" in rows(page), "above every score"
@@ -116,7 +105,7 @@ def test_a_threshold_comes_from_the_link_and_belongs_to_its_scores() -> None:
 
 def test_a_link_that_asks_for_nonsense_gets_a_sentence_each() -> None:
     asked = ("data", "normal", "score", "cost", "share", "t", "group", "set", "own", "pairs", "by")
-    page = opened(**dict.fromkeys(asked, "<b>"))
+    page = opened("anomaly", **dict.fromkeys(asked, "<b>"))
     assert not page.exception and not page.error
     assert len([warning for warning in page.warning if "The link asks for" in warning.value]) == len(asked)
     assert "Where is the error?" in [subheader.value for subheader in page.subheader]
@@ -124,7 +113,7 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence_each() -> None:
 
 @pytest.mark.parametrize("classes", ["8,8", "11", "-1", "0,1,2,3,4,5,6,7,8,9"])
 def test_a_link_to_classes_that_cannot_be_normal_gets_a_sentence(classes: str) -> None:
-    page = opened(normal=classes)
+    page = opened("anomaly", normal=classes)
     assert not page.exception and not page.error
     assert any(repr(classes) in warning.value and "one to nine" in warning.value for warning in page.warning)
     assert "images of MNIST (8)" in text(page)
@@ -138,7 +127,7 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_normal_classes_are_learned_on_the_page(nothing_kept: None) -> None:
-    page = opened(normal="0,1")
+    page = opened("anomaly", normal="0,1")
     assert not page.exception and "No bundled model was trained on 0, 1" in text(page)
     page = page.button(key="train").click().run()
     assert page.button(key="stop")
@@ -148,14 +137,14 @@ def test_two_normal_classes_are_learned_on_the_page(nothing_kept: None) -> None:
     assert "12,665 training images of MNIST (0, 1), on this page" in text(page)
     assert "2,115 of them are normal" in text(page)
     assert auroc(lesson.scored("mnist", (0, 1), True).rankings["error"]) > 0.8
-    assert "No bundled model" not in text(opened(normal="0,1")), "kept, for every visitor"
+    assert "No bundled model" not in text(opened("anomaly", normal="0,1")), "kept, for every visitor"
 
 
 def test_a_training_can_be_stopped_and_ends_when_other_classes_are_chosen(
     nothing_kept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lesson, "STEPS", 100_000)
-    page = opened(normal="0,1").button(key="train").click().run()
+    page = opened("anomaly", normal="0,1").button(key="train").click().run()
     job = page.session_state["anomaly job"][1]
     page = page.button(key="stop").click().run()
     job.thread.join(30)
@@ -181,7 +170,7 @@ def test_nobody_looks_twice_a_second_once_other_classes_are_chosen(
         return real(part, run_every=run_every)
 
     monkeypatch.setattr(st, "fragment", fragment)
-    page = opened(normal="0,1").button(key="train").click().run()
+    page = opened("anomaly", normal="0,1").button(key="train").click().run()
     assert looks[-1], "while it trains"
     job = page.session_state["anomaly job"][1]
     page.session_state["normal classes"] = [3]
@@ -196,7 +185,7 @@ def test_a_training_that_fails_says_why(nothing_kept: None, monkeypatch: pytest.
         raise InvalidInput("The training images are not on this machine.")
 
     monkeypatch.setattr(lesson, "learn", broken)
-    page = opened(normal="0,1").button(key="train").click().run()
+    page = opened("anomaly", normal="0,1").button(key="train").click().run()
     if "anomaly job" in page.session_state:
         page.session_state["anomaly job"][1].thread.join()
     for _ in range(2):  # it stays, however often the page runs
@@ -206,7 +195,7 @@ def test_a_training_that_fails_says_why(nothing_kept: None, monkeypatch: pytest.
 
 
 def test_something_has_to_be_normal_and_something_left_over() -> None:
-    page = opened()
+    page = opened("anomaly")
     page.session_state["normal classes"] = []
     assert "nothing is normal" in text(page.run())
     page.session_state["normal classes"] = list(range(10))
@@ -215,7 +204,7 @@ def test_something_has_to_be_normal_and_something_left_over() -> None:
 
 
 def test_an_upload_is_scored_and_what_is_none_gets_a_sentence() -> None:
-    page = opened(own="upload", normal="3")
+    page = opened("anomaly", own="upload", normal="3")
     file = io.BytesIO()
     number = int((held_out("mnist").labels == 0).nonzero()[0])
     digit = held_out("mnist").images(torch.tensor([number]))[0, 0]

@@ -11,38 +11,16 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from streamlit.testing.v1 import AppTest
 
 from benchmarks import colourisation as benchmark
+from tests.lessons import opened, rows, text
 from ui import colour_strip as view
-from ui import frame
 from ui.cache import held_out
 from ui.figures.colourisation import Mark, error_and_colour
 from ui.lessons import colourisation as lesson
 from ui.lessons.colourisation import DRAWS
 from vae_core.data.cifar10 import CIFAR10
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "colourisation.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
-
-
-def rows(page: AppTest) -> str:
-    return " ".join(element.proto.body for element in page.get("html"))
 
 
 def test_what_was_measured_teaches_what_the_page_says() -> None:
@@ -105,7 +83,7 @@ def test_the_failures_are_the_worst_of_the_bundled_ones() -> None:
 
 
 def test_the_page_shows_both_answers_and_the_table() -> None:
-    page = opened(T="0.5", photo="3", draw="draw 2", latent="2")
+    page = opened("colourisation", T="0.5", photo="3", draw="draw 2", latent="2")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     made = lesson.photographs(0, 7, 0, 0.5)
@@ -125,7 +103,7 @@ def test_the_page_shows_both_answers_and_the_table() -> None:
 
 
 def test_draws_and_photographs_can_be_exchanged() -> None:
-    page = opened()
+    page = opened("colourisation")
     before = rows(page)
     page = next(button for button in page.button if button.label == "Draw again").click().run()
     assert not page.exception and rows(page) != before and page.query_params["seed"] in ("1", ["1"])
@@ -149,7 +127,7 @@ def strips(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_a_new_draw_begins_at_its_own_place(label: str, place: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place that a hand chose is kept for the draw that it was chosen for; any other is as the rows show it."""
     told = strips(monkeypatch)
-    page = opened(z="0,0,1,0,0,0,3")
+    page = opened("colourisation", z="0,0,1,0,0,0,3")
     assert not page.warning and told[-1]["values"][told[-1]["at"]] == 3.0
     page = next(button for button in page.button if button.label == label).click().run()
     assert not page.exception and not page.warning
@@ -166,7 +144,7 @@ def test_another_temperature_another_photograph_or_draw_begins_at_its_own_place(
 ) -> None:
     told = strips(monkeypatch)
     for link in ({"T": "0.5"}, {"photo": "2"}, {"draw": "draw 2"}, {"latent": "2"}):
-        opened(z="0,0,1,0,0,0,3", **link)
+        opened("colourisation", z="0,0,1,0,0,0,3", **link)
         assert told[-1]["values"][told[-1]["at"]] != 3.0, link
 
 
@@ -178,7 +156,7 @@ def test_another_temperature_another_photograph_or_draw_begins_at_its_own_place(
     ],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("colourisation", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
@@ -191,7 +169,7 @@ def photograph(side: int) -> bytes:
 
 
 def test_an_upload_is_coloured_and_what_is_none_gets_a_sentence() -> None:
-    page = opened()
+    page = opened("colourisation")
     page = page.file_uploader(key="file").set_value(("sea.png", photograph(128), "image/png")).run()
     assert not page.exception and not page.error
     assert "of one photograph" in rows(page) and "32" in text(page)

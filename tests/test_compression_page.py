@@ -12,29 +12,16 @@ import torch
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from ui import frame
+from tests.lessons import opened
 from ui.cache import checkpoint, encoded, held_out
 from ui.figures.compression import Curve, rate_curves, symbol_bars
 from ui.lessons import compression as lesson
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.latent.codecs import FORMATS, Setting
 from vae_core.latent.coding import decibels, fit_table, read, write
 from vae_core.latent.pictures import to_bytes
 from vae_core.recipes.reduction import LATENTS_REDUCTION
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "compression.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
 
 
 def words(page: AppTest) -> str:
@@ -93,7 +80,7 @@ def test_the_tables_come_from_training_images_alone() -> None:
 
 
 def test_the_page_shows_what_was_written() -> None:
-    page = opened(latent="8", step="1/4")
+    page = opened("compression", latent="8", step="1/4")
     assert not page.exception and not page.error and not page.warning
     coded = lesson.coded(8, 4)
     assert coded.exact and coded.written.bits == pytest.approx(coded.expected, rel=0.01)
@@ -107,8 +94,8 @@ def test_the_page_shows_what_was_written() -> None:
 
 
 def test_where_a_format_cannot_follow_it_is_said() -> None:
-    assert "Not at equal size" in words(opened(latent="2", step="1"))
-    assert "Not at equal size" not in words(opened(latent="64", step="1/4"))
+    assert "Not at equal size" in words(opened("compression", latent="2", step="1"))
+    assert "Not at equal size" not in words(opened("compression", latent="64", step="1/4"))
 
 
 def test_the_price_of_the_decoder() -> None:
@@ -117,8 +104,8 @@ def test_the_price_of_the_decoder() -> None:
     assert cheap.images is not None
     assert (cheap.images - 1) * (cheap.rival_bits - point["bits"]) < cheap.bits
     assert cheap.images * (cheap.rival_bits - point["bits"]) >= cheap.bits
-    assert f"after **{cheap.images:,} images**" in words(opened(latent="16", step="1/2"))
-    assert dear.images is None and "**never** paid for" in words(opened(latent="64", step="1/8"))
+    assert f"after **{cheap.images:,} images**" in words(opened("compression", latent="16", step="1/2"))
+    assert dear.images is None and "**never** paid for" in words(opened("compression", latent="64", step="1/8"))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -139,11 +126,11 @@ def test_best_settings_get_better_with_every_bit(format: str) -> None:
 
 
 def test_a_table_of_each_latent_and_of_the_only_one() -> None:
-    page = opened(latent="4", of="latent 4")
+    page = opened("compression", latent="4", of="latent 4")
     assert not page.warning and page.selectbox(key="of").value == "latent 4"
     page = page.segmented_control(key="latent").set_value("2").run()
     assert not page.exception and page.selectbox(key="of").value == "latent 1", "latent 4 has gone"
-    assert not opened(latent="1").selectbox
+    assert not opened("compression", latent="1").selectbox
 
 
 @pytest.mark.parametrize("key", ["latent", "step", "set", "of", "data"])
@@ -151,7 +138,7 @@ def test_a_table_of_each_latent_and_of_the_only_one() -> None:
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
     if (key, value) == ("set", "3"):
         return  # there is such a set
-    page = opened(**{key: value})
+    page = opened("compression", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value and value in warning.value for warning in page.warning)
 
@@ -166,7 +153,7 @@ def test_without_its_files_the_page_says_what_to_do(monkeypatch: pytest.MonkeyPa
     lesson.results.clear()
     with pytest.raises(InvalidInput, match=re.escape("benchmarks.compression --write")):
         lesson.results()
-    page = opened()
+    page = opened("compression")
     assert not page.exception and "benchmarks.compression" in page.error[0].value
     lesson.results.clear()
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import torch
 from playwright.sync_api import Browser, expect
-from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from tests.conftest import blob_source, blobs
-from ui import cache, frame
+from tests.lessons import opened
+from ui import cache
 from ui.lessons import conditional as lesson
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.latent.browser import read_header
 from vae_core.metrics import METRICS, Trial
 from vae_core.models import ConditionalVAE
@@ -94,18 +93,6 @@ def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:
 # The page.
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "conditional.py"), default_timeout=60)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
 def test_the_browser_gets_a_decoder_of_code_and_class() -> None:
     header = read_header(lesson.pack(NAME))
     assert header["latent"] == 2 + 10
@@ -134,22 +121,22 @@ def test_a_style_taken_over_gives_the_picture_back_in_its_own_class() -> None:
 
 
 @pytest.mark.parametrize("title", lesson.OFFERED)
-def test_every_model_can_be_chosen(alone: None, title: str) -> None:
-    page = opened(data=title)
+def test_every_model_can_be_chosen(title: str) -> None:
+    page = opened("conditional", data=title)
     assert not page.exception and not page.warning and not page.error
     captions = " ".join(caption.value for caption in page.caption)
     assert title.split()[0] in captions and "2,000 of 10,000 held-out images" in captions
 
 
 @pytest.mark.parametrize("link", [{"at": "nan,0"}, {"at": "9,9"}, {"image": "10000"}, {"as": "eleven"}, {"class": "x"}])
-def test_a_link_that_asks_for_nonsense_gets_a_sentence(alone: None, link: dict[str, str]) -> None:
-    page = opened(**link)
+def test_a_link_that_asks_for_nonsense_gets_a_sentence(link: dict[str, str]) -> None:
+    page = opened("conditional", **link)
     assert not page.exception
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
-def test_a_wrong_class_can_be_told(alone: None) -> None:
-    page = opened(**{"image": "0", "as": "3"})
+def test_a_wrong_class_can_be_told() -> None:
+    page = opened("conditional", **{"image": "0", "as": "3"})
     assert any("told that it sees 3" in caption.value for caption in page.caption)
 
 

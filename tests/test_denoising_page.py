@@ -11,37 +11,15 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from streamlit.testing.v1 import AppTest
 
 from benchmarks import denoising as benchmark
-from ui import frame
+from tests.lessons import opened, rows, text
 from ui.cache import held_out
 from ui.figures.denoising import fidelity_curves
 from ui.lessons import denoising as lesson
 from ui.lessons.denoising import METHODS, NOISES
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.imaging.filters import median, noise_level, non_local_means
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "denoising.py"), default_timeout=60)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
-
-
-def rows(page: AppTest) -> str:
-    return " ".join(element.proto.body for element in page.get("html"))
 
 
 def test_the_bundled_network_reaches_what_it_must() -> None:
@@ -102,7 +80,7 @@ def test_filters_leave_a_flat_picture_and_smooth_a_noisy_one(channels: int) -> N
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    page = opened(noise="salt and pepper", level="0.35")
+    page = opened("denoising", noise="salt and pepper", level="0.35")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     figure = json.loads(page.get("plotly_chart")[0].proto.spec)
@@ -121,7 +99,7 @@ def test_the_page_shows_what_was_measured() -> None:
 
 
 def test_level_and_images_can_be_changed() -> None:
-    page = opened()
+    page = opened("denoising")
     before = rows(page)
     page = page.slider(key="level").set_value(0.9).run()
     assert not page.exception and rows(page) != before and "(beyond the network's training)" in text(page)
@@ -136,13 +114,13 @@ def test_level_and_images_can_be_changed() -> None:
     [("noise", "fog"), ("level", "nan"), ("level", "2"), ("set", "-1"), ("set", "1428"), ("own", "x"), ("data", "x")],
 )
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("denoising", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
 def test_an_upload_is_damaged_and_mended_and_what_is_none_gets_a_sentence() -> None:
-    page = opened(own="upload")
+    page = opened("denoising", own="upload")
     file = io.BytesIO()
     digit = held_out("mnist").images(torch.tensor([3]))[0, 0]
     Image.fromarray((digit * 255).byte().numpy()).save(file, "PNG")

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 import torch
 from playwright.sync_api import Browser, expect
-from streamlit.testing.v1 import AppTest
 
 from tests.conftest import blob_source, blobs
-from ui import cache, frame
+from tests.lessons import opened
+from ui import cache
 from ui import code_board as board
 from ui.lessons import discrete as lesson
 from vae_core.errors import InvalidInput
 from vae_core.exact.letters import RELAXED, SCORE, STRAIGHT, estimated, loss_of, true_gradient
-from vae_core.folders import PROJECT
 from vae_core.latent.browser import read_header
 from vae_core.losses import kl_to_uniform
 from vae_core.metrics import METRICS, Trial
@@ -148,18 +147,6 @@ def test_the_score_function_is_right_on_average_and_the_soft_letter_only_when_co
 # The page.
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "discrete.py"), default_timeout=60)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
 def test_the_browser_gets_a_decoder_of_letters() -> None:
     config = lesson.model(NAME).config
     assert read_header(lesson.pack(NAME))["latent"] == config.latents * config.categories
@@ -183,8 +170,8 @@ def test_the_temperature_leaves_the_winner() -> None:
 
 
 @pytest.mark.parametrize("title", lesson.OFFERED)
-def test_every_model_can_be_chosen(alone: None, title: str) -> None:
-    page = opened(model=title)
+def test_every_model_can_be_chosen(title: str) -> None:
+    page = opened("discrete", model=title)
     assert not page.exception and not page.warning and not page.error
     assert any(f"trained on MNIST ({title})" in caption.value for caption in page.caption)
 
@@ -194,13 +181,13 @@ def test_every_model_can_be_chosen(alone: None, title: str) -> None:
     [{"model": "x"}, {"image": "-1"}, {"temperature": "0"}, {"place": "99"}, {"seed": "x"}]
     + [{"word": word} for word in ("x", "1,2", ",".join(["0"] * 12), ",".join(["9"] * 12), ",".join(["1.5"] * 12))],
 )
-def test_a_link_that_asks_for_nonsense_gets_a_sentence(alone: None, link: dict[str, str]) -> None:
-    page = opened(**link)
+def test_a_link_that_asks_for_nonsense_gets_a_sentence(link: dict[str, str]) -> None:
+    page = opened("discrete", **link)
     assert not page.exception
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
-def test_the_word_in_the_link_belongs_to_its_image_and_model(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_word_in_the_link_belongs_to_its_image_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the board is told: letters of the link, or those of the encoder whose probabilities it shows."""
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(board, "code_board", lambda _, chances, __, **rest: told.append({"chances": chances, **rest}))
@@ -209,7 +196,7 @@ def test_the_word_in_the_link_belongs_to_its_image_and_model(alone: None, monkey
         return told[-1]["at"] == torch.tensor(told[-1]["chances"]).argmax(-1).tolist()
 
     word = [1, 8] * 6
-    page = opened(word=",".join(map(str, word)), image="3")
+    page = opened("discrete", word=",".join(map(str, word)), image="3")
     assert not page.exception and not page.warning
     assert told[-1]["at"] == [letter - 1 for letter in word] and not is_the_encoders()
     page.run()

@@ -11,22 +11,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.lessons import opened
 from tests.test_explorer import TWO_FRAMES, drawn, json_numbers, latent
 from ui import cache
 from ui.figures import generation as figures
 from ui.lessons import generation as lesson
 from vae_core.checkpoints import read_bundled
-from vae_core.folders import PROJECT
 from vae_core.latent.holes import share_of
 
 AUTOENCODER, VAE = "mnist-2d-ae", "mnist-2d-vae-beta1"
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "generation.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
 
 
 def told(page: AppTest) -> list[list[int]]:
@@ -36,7 +29,7 @@ def told(page: AppTest) -> list[list[int]]:
 
 
 def test_counts_on_the_screen_are_those_of_the_draws_and_another_draw_has_others() -> None:
-    page = opened()
+    page = opened("generation")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     for name, counts in zip((AUTOENCODER, VAE), told(page), strict=True):
@@ -59,7 +52,7 @@ def test_a_fitted_gaussian_misses_the_data_less_than_the_box() -> None:
 
 
 def test_one_model_alone_and_more_latents_than_a_map_has() -> None:
-    page = opened(data="Sprites 10-D")
+    page = opened("generation", data="Sprites 10-D")
     assert not page.exception and not page.error
     said = " ".join(info.value for info in page.info)
     assert "There is no autoencoder with 10 latents of Sprites" in said and "no map" in said
@@ -67,14 +60,14 @@ def test_one_model_alone_and_more_latents_than_a_map_has() -> None:
 
 
 def test_the_classifiers_layer_and_clothes() -> None:
-    page = opened(data="Fashion 2-D", source="the prior", colour="what the classifier says")
+    page = opened("generation", data="Fashion 2-D", source="the prior", colour="what the classifier says")
     assert not page.exception and not page.error and not page.warning
     assert any("fashion-classifier" in caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize("key", ["data", "source", "model", "seed", "colour", "spots"])
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str) -> None:
-    page = opened(**{key: "<script>"})
+    page = opened("generation", **{key: "<script>"})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 

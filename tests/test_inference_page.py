@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from torch.nn.functional import logsigmoid
 
 from benchmarks import importance as benchmark
-from ui import frame
+from tests.lessons import opened
 from ui.cache import checkpoint
 from ui.elbo_bars import MEAN, NODES, REACH, STD
 from ui.figures.inference import bound_curve, ellipse, linear_lines, nearest_gaussians, posterior_map
@@ -24,20 +24,7 @@ from ui.lessons import nearest
 from vae_core.errors import InvalidInput
 from vae_core.exact.cells import integrate, square
 from vae_core.exact.curve import CURVES, CurveModel, Gaussian1D
-from vae_core.folders import PROJECT
 from vae_core.metrics.importance import Bounds, importance_bounds
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "inference.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
 
 
 def text(page: AppTest) -> str:
@@ -178,7 +165,7 @@ def test_a_correlated_posterior_costs_a_diagonal_q_what_the_formula_says() -> No
 
 
 def test_the_page_shows_what_was_computed() -> None:
-    page = opened(noise="0.4", aside="0.0", rho="0.6")
+    page = opened("inference", noise="0.4", aside="0.0", rho="0.6")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     said = text(page)
@@ -186,7 +173,7 @@ def test_the_page_shows_what_was_computed() -> None:
     assert f"{found.covering.forward:.2f}" in said and f"{found.nearest[0].reverse:.2f}" in said
     assert f"{-0.5 * math.log(1 - 0.36):.2f} nats below" in said
     names = [line["name"] for line in figure(page, 0)["data"]]
-    wide = opened(noise="0.55", aside="0.0")
+    wide = opened("inference", noise="0.55", aside="0.0")
     assert "least KL(q \u2016 p)" in [line["name"] for line in figure(wide, 0)["data"]] and "0.52" in text(wide)
     assert names[1:] == ["least KL(p \u2016 q): covers", "least KL(q \u2016 p): seeks", "another minimum of it"]
     measured = lesson.results()
@@ -197,7 +184,7 @@ def test_the_page_shows_what_was_computed() -> None:
 
 
 def test_another_model_and_another_digit() -> None:
-    page = opened()
+    page = opened("inference")
     page = page.selectbox(key="model").select("2 latents, beta 0.1").run()
     row = lesson.results().rows["mnist-2d-vae-beta0.1"]
     assert not page.exception and row.verdict(5000) in text(page)
@@ -217,7 +204,7 @@ def test_another_model_and_another_digit() -> None:
     ],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("inference", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 

@@ -10,39 +10,21 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
-from streamlit.testing.v1 import AppTest
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from benchmarks import evidence as benchmark
-from ui import frame
+from tests.lessons import opened, text
 from ui.figures.latent_variables import Line, Window, coloured, error_lines, grid_times, posterior_map
 from ui.lessons import latent_variables as lesson
 from vae_core.errors import InvalidInput
 from vae_core.exact.cells import Summed, integrate
 from vae_core.exact.curve import PRIOR, CurveModel
 from vae_core.exact.importance import estimates
-from vae_core.folders import PROJECT
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "latent_variables.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def test_the_page_says_what_the_core_computes() -> None:
-    page = opened(curve="S", sigma="0.3", at="0.5,0.2,1.1")
+    page = opened("latent_variables", curve="S", sigma="0.3", at="0.5,0.2,1.1")
     assert not page.exception and not page.error and not page.warning
     x = torch.tensor([0.2, 1.1], dtype=torch.float64)
     model = CurveModel("S", 0.3)
@@ -60,13 +42,13 @@ def test_the_page_says_what_the_core_computes() -> None:
     ],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("latent_variables", **{key: value})
     assert not page.exception and not page.error and page.title
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
 def test_a_code_beyond_the_chart_and_an_observation_beyond_the_plane_are_brought_back() -> None:
-    page = opened(at="3.9,3.9,-3.9")
+    page = opened("latent_variables", at="3.9,3.9,-3.9")
     assert not page.exception and not page.warning
     edge = torch.tensor([lesson.HALF, -lesson.HALF], dtype=torch.float64)
     told = text(page).replace("\N{MINUS SIGN}", "-")
@@ -157,7 +139,7 @@ def test_a_part_of_the_digits_does_not_replace_the_stored_results(
 
 
 def test_the_page_sums_up_the_digit_that_is_asked_for() -> None:
-    page = opened(digit="7")
+    page = opened("latent_variables", digit="7")
     assert not page.exception and not page.error and not page.warning
     found, row = lesson.maps(7), next(row for row in lesson.results()["rows"] if row["digit"] == 7)
     told = text(page).replace("\N{MINUS SIGN}", "-")

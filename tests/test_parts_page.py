@@ -14,35 +14,18 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from benchmarks import parts as benchmark
-from ui import frame
+from tests.lessons import opened, text
 from ui.cache import checkpoint, held_out
 from ui.figures.parts import Network, Sums, block, difference, error_bars, network
 from ui.lessons import parts as lesson
 from ui.lessons.parts import CHANGES
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.latent.anatomy import anatomy, through
 from vae_core.metrics.sharpness import edge_energy, sharpness
 from vae_core.models import MODELS
 from vae_core.recipes import BANKS, RECIPES, Recipe
 
 BANK = {recipe.name: recipe for recipe in BANKS["parts"]}
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "parts.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def html(page: AppTest) -> str:
@@ -98,17 +81,17 @@ def test_depth_and_width_and_images_are_as_many_as_is_said() -> None:
 
 
 def test_what_else_differs_stands_beside_the_bars() -> None:
-    said = text(opened(change="Data", to="100"))
+    said = text(opened("parts", change="Data", to="100"))
     assert "Not the images alone differ here" in said
     for value in CHANGES["Data"].values:
         training = BANK[lesson.model_name("Data", value, 32)].training
         steps = training.epochs * ((training.images or 60_000) // training.batch)
         told = f"{steps:,} steps of {training.batch} images, learning rate {training.lr:g}"
         assert re.search(rf"{value}[^:;]*: {told}", said)
-    few = text(opened(change="Regularisation"))
+    few = text(opened("parts", change="Regularisation"))
     assert "none, weight decay and dropout: 4,000 steps of 25 images" in few and "early stopping: 400 steps" in few
     assert "60,000 images had 1,404 steps of 256, at 0.003" in few
-    assert "steps of" not in text(opened(change="Width"))
+    assert "steps of" not in text(opened("parts", change="Width"))
 
 
 def test_layers_are_read_off_the_model() -> None:
@@ -207,7 +190,7 @@ def test_the_bank_shows_what_the_page_claims() -> None:
 
 
 def test_the_page_draws_the_true_sizes() -> None:
-    page = opened(change="Depth", to="4", latent="8")
+    page = opened("parts", change="Depth", to="4", latent="8")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     sizes = ", ".join(map(str, [784, 64, 64, 64, 64, 8, 64, 64, 64, 64, 784]))
@@ -220,7 +203,7 @@ def test_the_page_draws_the_true_sizes() -> None:
 
 
 def test_the_bars_are_the_measured_errors() -> None:
-    page = opened(change="Width", to="256", latent="2")
+    page = opened("parts", change="Width", to="256", latent="2")
     left, right = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
     models = [lesson.results().models[f"parts-2d{end}"] for end in ("-width16", "", "-width256")]
     assert left["data"][0]["y"] == pytest.approx([each.train.squared for each in models])
@@ -230,7 +213,7 @@ def test_the_bars_are_the_measured_errors() -> None:
 
 
 def test_two_losses_stand_under_one_measure_each() -> None:
-    page = opened(change="Loss", to="cross-entropy", latent="8")
+    page = opened("parts", change="Loss", to="cross-entropy", latent="8")
     left, right = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
     assert left["layout"]["yaxis"]["title"]["text"] == "squared error per pixel"
     assert right["layout"]["yaxis"]["title"]["text"] == "grey BCE, nats per image"
@@ -238,11 +221,11 @@ def test_two_losses_stand_under_one_measure_each() -> None:
     assert right["data"][1]["y"] == pytest.approx([each.held_out.cross for each in models])
     assert right["layout"]["shapes"][0]["y0"] == pytest.approx(lesson.results().least_cross)
     assert "trained with: cross-entropy" in html(page)
-    assert "trained with: cross-entropy" not in html(opened(change="Loss"))
+    assert "trained with: cross-entropy" not in html(opened("parts", change="Loss"))
 
 
 def test_a_training_image_goes_in_when_it_is_asked_for() -> None:
-    page = opened(change="Data", to="100")
+    page = opened("parts", change="Data", to="100")
     before = html(page)
     page = page.button_group(key="split").set_value("training").run()
     assert not page.exception and html(page) != before
@@ -258,13 +241,13 @@ def test_a_training_image_goes_in_when_it_is_asked_for() -> None:
     [("change", "Size"), ("to", "100"), ("latent", "3"), ("split", "x"), ("set", "99"), ("data", "x"), ("to", "nan")],
 )
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("parts", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
 def test_what_was_not_trained_is_not_replaced_in_silence() -> None:
-    page = opened(change="Activation", latent="2")
+    page = opened("parts", change="Activation", latent="2")
     assert not page.exception
     assert any("Latent size = '2'; there are: 32" in warning.value for warning in page.warning)
 

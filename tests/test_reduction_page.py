@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from ui import frame
+from tests.lessons import opened, text
 from ui.cache import held_out
 from ui.figures.reduction import angle_lines, error_curves, signed_pictures
 from ui.jobs import Job
@@ -21,22 +21,6 @@ from vae_core.errors import InvalidInput
 from vae_core.folders import PROJECT
 from vae_core.latent.pca import principal_angles
 from vae_core.recipes.reduction import LATENTS_REDUCTION
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "reduction.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -85,13 +69,13 @@ def test_a_damaged_or_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         load.clear()  # type: ignore[attr-defined]
         with pytest.raises(InvalidInput, match=r"README\.md.*benchmarks\.linear"):
             load()
-    page = opened()
+    page = opened("reduction")
     assert not page.exception
     monkeypatch.undo()
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    page = opened(latent="16")
+    page = opened("reduction", latent="16")
     assert not page.exception and not page.error and not page.warning
     figure = json.loads(page.get("plotly_chart")[0].proto.spec)
     assert [line["name"] for line in figure["data"]] == list(lesson.TITLES.values())
@@ -106,13 +90,13 @@ def test_the_page_shows_what_was_measured() -> None:
      ("start", "-1"), ("images", "31"), ("images", "nan"), ("draw", "x")],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("reduction", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
 def test_training_the_linear_autoencoder_ends_within_a_degree_of_pca() -> None:
-    page = trained(opened(linear="4"), "train linear", "linear job")
+    page = trained(opened("reduction", linear="4"), "train linear", "linear job")
     trace = page.session_state["linear trace"]
     assert trace.ended and trace.latent == 4
     assert trace.angles[0][-1] > 45 and trace.angles[-1][-1] <= 1
@@ -125,7 +109,7 @@ def test_training_the_linear_autoencoder_ends_within_a_degree_of_pca() -> None:
 
 
 def test_a_training_can_be_watched_and_stopped() -> None:
-    page = press(opened(linear="64"), "train linear")
+    page = press(opened("reduction", linear="64"), "train linear")
     assert page.button(key="train linear").disabled
     job = page.session_state["linear job"]
     press(page, "stop linear job")
@@ -141,7 +125,7 @@ def test_what_goes_wrong_in_a_training_reaches_the_page() -> None:
         yield 0.5, "half"
         raise InvalidInput("this sentence")
 
-    page = opened()
+    page = opened("reduction")
     job = page.session_state["memory job"] = Job(work())
     job.thread.join()
     page.run()
@@ -169,7 +153,7 @@ def test_trainings_wait_for_their_turn_and_can_be_stopped_there() -> None:
 
 
 def test_few_images_are_known_by_heart_and_others_are_not() -> None:
-    page = trained(opened(images="4"), "train memory", "memory job")
+    page = trained(opened("reduction", images="4"), "train memory", "memory job")
     memory = page.session_state["memory"]
     assert memory.ended and len(memory.images) == 4 and memory.model.config.latent == 1
     assert memory.errors[-1] < 1e-4

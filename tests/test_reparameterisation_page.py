@@ -14,21 +14,15 @@ import torch
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from ui import frame
+from tests.lessons import opened, text
 from ui.figures.reparameterisation import Curve, elbo_lines, graph, numbers, variance_lines
 from ui.gradient_paths import SHOWN, Walker
 from ui.lessons import reparameterisation as lesson
 from vae_core.exact.draws import backward
 from vae_core.exact.point import TARGET, Settings, descend, variance
-from vae_core.folders import PROJECT
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models import VAE
 from vae_core.objective import Context
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
 
 
 @pytest.fixture
@@ -38,22 +32,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lesson, name, value)
 
 
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "reparameterisation.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
-
-
 # ---------------------------------------------------------------- the toy problem
 
 
 def test_the_page_shows_what_was_measured_beside_the_closed_form() -> None:
-    page = opened()
+    page = opened("reparameterisation")
     assert not page.exception and not page.error and not page.warning
     over_draws, over_distance, _ = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
     lines = {line["name"]: line["y"] for line in over_draws["data"] if line["mode"] == "lines"}
@@ -73,7 +56,7 @@ def test_measured_variances_stand_within_their_error_bars() -> None:
 
 
 def test_more_draws_and_a_learned_width_are_told() -> None:
-    page = opened(draws="64", width=lesson.LEARNED)
+    page = opened("reparameterisation", draws="64", width=lesson.LEARNED)
     assert f"{SHOWN} of the 64 draws" in text(page) and "nothing pays for keeping it" in text(page)
     page = page.segmented_control(key="width").set_value(lesson.WITH_KL).run()
     assert r"$\sigma$ = 0.58" in text(page) and "(3.33, 3.33)" in text(page)
@@ -81,7 +64,7 @@ def test_more_draws_and_a_learned_width_are_told() -> None:
 
 
 def test_other_draws_are_another_seed() -> None:
-    page = opened()
+    page = opened("reparameterisation")
     page.button[0].click().run()
     assert page.query_params["seed"] == "1" and not page.exception
 
@@ -93,7 +76,7 @@ def test_other_draws_are_another_seed() -> None:
      ("seed", "-1"), ("at", "151"), ("at", "<script>"), ("draw", "1e9"), ("weights", "x")],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("reparameterisation", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
@@ -143,13 +126,13 @@ def test_the_first_looks_at_a_training_are_drawn(values: list[float]) -> None:
 
 
 def test_what_a_way_is_given_up_for_is_told() -> None:
-    page = opened(width=lesson.LEARNED)
+    page = opened("reparameterisation", width=lesson.LEARNED)
     assert r"or whose $\sigma$ leaves 1/1000 to 1000" in text(page)
-    assert "leaves 1/1000" not in text(opened()), "a width that is fixed leaves nothing"
+    assert "leaves 1/1000" not in text(opened("reparameterisation")), "a width that is fixed leaves nothing"
 
 
 def test_a_start_stands_on_the_plane() -> None:
-    page = opened(start="-4,9")
+    page = opened("reparameterisation", start="-4,9")
     assert not page.exception and not page.warning
 
 
@@ -222,7 +205,7 @@ def test_a_race_begins_with_one_set_of_weights_and_the_trick_wins() -> None:
 
 @pytest.mark.usefixtures("short")
 def test_training_shows_curves_and_pictures() -> None:
-    page = opened()
+    page = opened("reparameterisation")
     assert "Train three VAEs" in [button.label for button in page.button]
     press_train(page)
     page.session_state["race job"].thread.join()
@@ -238,7 +221,7 @@ def test_training_shows_curves_and_pictures() -> None:
 
 
 def test_a_training_can_be_stopped() -> None:
-    page = press_train(opened())
+    page = press_train(opened("reparameterisation"))
     job = page.session_state["race job"]
     page.button(key="stop race job").click().run()
     job.thread.join(60)

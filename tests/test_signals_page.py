@@ -14,13 +14,13 @@ from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import signals as benchmark
+from tests.lessons import opened, text
 from ui import frame
 from ui.figures.signals import area_curves, beat_figure, class_lines, kind_bars, score_heap
 from ui.lessons import signals as lesson
 from ui.lessons.signals import GROUPS, METHODS, OWN, SIMULATED
 from vae_core.data.heartbeats import NORMAL, simulated
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 from vae_core.metrics.ranking import auroc, average_precision
 
 
@@ -33,17 +33,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     lesson.simulated_task.clear()  # type: ignore[attr-defined]
     yield
     lesson.simulated_task.clear()  # type: ignore[attr-defined]
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "signals.py"), default_timeout=120)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def charts(page: AppTest) -> list[dict]:
@@ -71,7 +60,7 @@ def table(labels: bool = True) -> bytes:
 
 
 def uploaded(content: bytes, **link: str) -> AppTest:
-    page = opened(data=OWN, **link)
+    page = opened("signals", data=OWN, **link)
     return page.file_uploader(key="file").set_value(("mine.csv", content, "text/csv")).run()
 
 
@@ -113,7 +102,7 @@ def test_the_kept_beats_have_the_scores_that_are_told_of_them() -> None:
 
 
 def test_the_page_shows_what_was_stored() -> None:
-    page = opened()
+    page = opened("signals")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     beat, kinds, areas = charts(page)
@@ -133,7 +122,7 @@ def test_the_page_shows_what_was_stored() -> None:
 
 
 def test_every_kind_of_beat_can_be_looked_at() -> None:
-    page = opened()
+    page = opened("signals")
     seen = set()
     for group, (strange, alarm) in GROUPS.items():
         page = page.selectbox(key="group").set_value(group).run()
@@ -146,22 +135,22 @@ def test_every_kind_of_beat_can_be_looked_at() -> None:
 
 
 def test_a_threshold_from_a_link_is_used() -> None:
-    page = opened(at="1000", group="strange, missed")
+    page = opened("signals", at="1000", group="strange, missed")
     assert "the threshold is 1e+03" in text(page)
     assert charts(page)[1]["data"][0]["text"][0] == "0 of 2,627"
-    page = opened(at="1000")
+    page = opened("signals", at="1000")
     assert any("Move it, or choose another kind" in info.value for info in page.info)
 
 
 def test_without_recorded_beats_training_on_them_says_what_is_missing() -> None:
-    page = opened()
+    page = opened("signals")
     page = page.button(key="train").click().run()
     assert not page.exception and "signals job" not in page.session_state
     assert any("ecg5000.npz" in warning.value and "simulated" in warning.value for warning in page.warning)
 
 
 def test_simulated_beats_are_shown_trained_on_and_called_simulated() -> None:
-    page = opened(data=SIMULATED)
+    page = opened("signals", data=SIMULATED)
     assert not page.exception and not page.warning and len(charts(page)) == 1
     assert "McSharry" in text(page) and "press Train" in text(page)
     page = trained(page)
@@ -182,7 +171,7 @@ def test_simulated_beats_are_shown_trained_on_and_called_simulated() -> None:
 
 def test_a_training_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson, "new_training", partial(lesson.new_training, steps=10**5))
-    page = opened(data=SIMULATED)
+    page = opened("signals", data=SIMULATED)
     page.button(key="train").click().run()
     assert page.button(key="train").disabled
     job = page.session_state["signals job"]
@@ -272,7 +261,7 @@ def test_a_score_that_is_the_threshold_is_an_alarm_with_labels_and_without() -> 
      ("start", "x")],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("signals", **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 

@@ -12,6 +12,7 @@ import torch
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.lessons import opened
 from ui.figures.structure import Card, Measured, Series, cluster_cards, contingency_heat, cost_lines, score_curves
 from ui.lessons import structure as lesson
 from vae_core.checkpoints import read_bundled
@@ -35,13 +36,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         each.clear()
 
 
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "structure.py"), default_timeout=60)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
 def cards(page: AppTest) -> str:
     return next(each.proto.body for each in page.get("html") if "clusters" in each.proto.body)
 
@@ -51,7 +45,7 @@ def words(page: AppTest) -> str:
 
 
 def test_labels_come_only_when_they_are_asked_for(few: None) -> None:
-    page = opened()
+    page = opened("structure")
     assert not page.exception and not page.error and not page.warning
     assert cards(page).count("<figure>") == 10
     assert cards(page).count("<b>?</b>") == 10
@@ -64,7 +58,7 @@ def test_labels_come_only_when_they_are_asked_for(few: None) -> None:
 
 @pytest.mark.parametrize("link", [{"by": "hierarchical"}, {"of": "codes"}, {"data": "Fashion 2-D", "of": "codes"}])
 def test_k_says_how_many_clusters_there_are(few: None, link: dict[str, str]) -> None:
-    page = opened(k="4", **link)
+    page = opened("structure", k="4", **link)
     assert not page.exception and not page.warning
     assert cards(page).count("<figure>") == 4
     sizes = [int(size.replace(",", "")) for size in re.findall(r"<figcaption>[A-D]: ([\d,]+)<", cards(page))]
@@ -77,7 +71,7 @@ def test_k_says_how_many_clusters_there_are(few: None, link: dict[str, str]) -> 
     ("key", "value"), [("k", "1"), ("k", "nan"), ("of", "labels"), ("by", "<script>"), ("colour", "?"), ("maps", "2")]
 )
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(few: None, key: str, value: str) -> None:
-    page = opened(**{key: value})
+    page = opened("structure", **{key: value})
     assert not page.exception
     assert any("The link asks for" in warning.value for warning in page.warning)
     assert cards(page)
@@ -101,7 +95,7 @@ def test_three_maps_with_their_progress_and_a_stop(few: None, monkeypatch: pytes
     for name in ("tsne", "umap"):
         entry = replace(projections.PROJECTIONS[name], compute=slow)
         monkeypatch.setitem(projections.PROJECTIONS, name, entry)
-    page = opened()
+    page = opened("structure")
     assert sum("not drawn yet" in caption.value for caption in page.caption) == 2
     page.toggle(key="maps").set_value(True).run()
     assert not page.exception
@@ -113,7 +107,7 @@ def test_three_maps_with_their_progress_and_a_stop(few: None, monkeypatch: pytes
 
 def test_costs_are_measured_on_the_spot(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson, "SIZES", (60, 120, 240, 480))
-    page = opened(of="codes")
+    page = opened("structure", of="codes")
     assert "extrapolated" not in words(page)
     page.button(key="measure").click().run()
     assert not page.exception

@@ -15,32 +15,15 @@ from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import super_resolution as benchmark
-from ui import frame
+from tests.lessons import opened, text
 from ui.cache import held_out
 from ui.figures.super_resolution import fidelity_dots
 from ui.lessons import super_resolution as lesson
 from ui.lessons.super_resolution import FACTORS, KINDS, METHODS, NETWORK
 from vae_core.checkpoints import read_bundled
 from vae_core.errors import InvalidInput
-from vae_core.folders import PROJECT
 
 CASES = [(name, factor) for name in KINDS for factor in FACTORS.values()]
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "go_through_the_router", lambda: None)  # here the page runs without its router
-
-
-def opened(**link: str) -> AppTest:
-    page = AppTest.from_file(str(PROJECT / "pages" / "super_resolution.py"), default_timeout=60)
-    for key, value in link.items():
-        page.query_params[key] = value
-    return page.run()
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def pictures(page: AppTest) -> str:
@@ -118,7 +101,7 @@ def test_failures_are_what_they_are_called(name: str, factor: int) -> None:
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    page = opened(data="digits", factor="4x", look="3")
+    page = opened("super_resolution", data="digits", factor="4x", look="3")
     assert not page.exception and not page.error and not page.warning
     assert page.title[0].value.endswith("?")
     figure = json.loads(page.get("plotly_chart")[0].proto.spec)
@@ -137,7 +120,7 @@ def test_the_page_shows_what_was_measured() -> None:
 
 
 def test_without_the_whole_set_the_page_says_so() -> None:
-    page = opened()
+    page = opened("super_resolution")
     assert not page.exception and not page.error and not page.warning
     assert "6 of 500 of the 10,000 held-out images of CIFAR-10" in text(page)
     assert "On all 10,000 held-out pictures" in [element.value for element in page.subheader]
@@ -145,7 +128,7 @@ def test_without_the_whole_set_the_page_says_so() -> None:
 
 
 def test_pictures_factor_and_failures_can_be_changed() -> None:
-    page = opened(data="digits")
+    page = opened("super_resolution", data="digits")
     before = pictures(page)
     page = page.segmented_control(key="factor").set_value("4x").run()
     assert not page.exception and pictures(page) != before and "7 x 7" in pictures(page)
@@ -162,13 +145,13 @@ def test_pictures_factor_and_failures_can_be_changed() -> None:
      ("side", "31")],
 )  # fmt: skip
 def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> None:
-    page = opened(**({"data": "digits"} if key in ("own", "wrong") else {}), **{key: value})
+    page = opened("super_resolution", **({"data": "digits"} if key in ("own", "wrong") else {}), **{key: value})
     assert not page.exception and not page.error
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
 def test_a_photograph_of_ones_own_is_enlarged_and_what_is_none_gets_a_sentence() -> None:
-    page = opened(side="128", factor="4x")
+    page = opened("super_resolution", side="128", factor="4x")
     upload = page.file_uploader(key="file")
     page = upload.set_value(("noise.png", photograph(140), "image/png")).run()
     assert not page.exception and not page.error
@@ -183,7 +166,7 @@ def test_a_photograph_of_ones_own_is_enlarged_and_what_is_none_gets_a_sentence()
 def test_a_digit_of_ones_own_is_enlarged() -> None:
     file, digit = io.BytesIO(), held_out("mnist").images(torch.tensor([3]))[0, 0]
     Image.fromarray((digit * 255).byte().numpy()).save(file, "PNG")
-    page = opened(data="digits", own="upload")
+    page = opened("super_resolution", data="digits", own="upload")
     page = page.file_uploader(key="file").set_value(("three.png", file.getvalue(), "image/png")).run()
     assert not page.exception and not page.error and "Made 14 x 14 pixels small" in text(page)
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from tests.lessons import text
 from tests.running import add_blobs
 from tests.test_pages import NONSENSE, opened
 from ui import frame
@@ -55,10 +56,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = Run.create(tmp_path_factory.mktemp("made") / "tiny", TINY)
     assert work(run).state == "finished"
     return run.folder
-
-
-def text(page: AppTest) -> str:
-    return " ".join(element.value for element in [*page.markdown, *page.caption])
 
 
 def press(page: AppTest, label: str) -> AppTest:

@@ -39,7 +39,8 @@ def subset(
         return source
     labels = source.labels
     if missing := sorted(set(classes) - set(labels.unique().tolist())):
-        raise InvalidInput(f"The data have no image of class {', '.join(map(str, missing))}; choose labels that they have.")
+        named = ", ".join(map(str, missing))
+        raise InvalidInput(f"The data have no image of class {named}; choose labels that they have.")
     keep = torch.isin(labels.long(), torch.tensor(classes)) if classes else torch.ones(len(labels), dtype=torch.bool)
     where = keep.nonzero()[:, 0]
     return Subset(source, where[:images] if images else where, device)
