@@ -30,9 +30,10 @@ def pick() -> tuple[str, tuple[int, int]]:
     if latent == 2:
         return name, (0, 1)
     names = [str(number + 1) for number in range(latent)]
-    across = controls.choose("Across: latent", names, key="across", style="select")
+    first, second = lesson.strongest(name)[:2]
+    across = controls.choose("Across: latent", names, key="across", default=names[first], style="select")
     others = [each for each in names if each != across]
-    up = controls.choose("Up: latent", others, key="up", style="select")
+    up = controls.choose("Up: latent", others, key="up", default=names[second], style="select")
     return name, (int(across) - 1, int(up) - 1)
 
 
@@ -54,7 +55,7 @@ def explore() -> None:
         ship(lesson.pack(name), key=f"weights {name}")
         at = controls.vector_from_link("at", 2, REACH) or [0.0, 0.0]
         style_plane(spec, key="plane", at=at, on_release=keep_place)
-    rest = "" if len(spec.anchor) == 2 else " The other latents stand at 0."
+    rest = "" if len(spec.anchor) == 2 else f" The other latents stand at 0.{lesson.unused(name)}"
     st.caption(
         f"Conditional VAE, {len(spec.anchor)} latents, trained on {dataset(loaded.dataset).title} with labels.{rest} "
         f"Dots: the codes of the first {frame.held_out_words(loaded.dataset, len(cloud.codes))} Colours are classes: "

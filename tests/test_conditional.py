@@ -120,6 +120,16 @@ def test_a_style_taken_over_gives_the_picture_back_in_its_own_class() -> None:
     assert (own - x).square().mean() < 0.6 * (blank - x).square().mean()
 
 
+def test_a_model_with_idle_latents_shows_others_and_says_so() -> None:
+    page = opened("conditional", data="MNIST 8-D")
+    kl = cache.checkpoint("mnist-8d-cvae").metrics["kl_per_latent"]
+    shown = [int(box.value) - 1 for box in page.selectbox if box.label in ("Across: latent", "Up: latent")]
+    assert len(shown) == 2 and min(kl[latent] for latent in shown) == sorted(kl)[-2]
+    idle = [latent + 1 for latent, nats in enumerate(kl) if nats < lesson.IDLE]
+    assert idle and any(f"nats each: {', '.join(map(str, idle))}." in caption.value for caption in page.caption)
+    assert lesson.unused(NAME) == ""
+
+
 @pytest.mark.parametrize("title", lesson.OFFERED)
 def test_every_model_can_be_chosen(title: str) -> None:
     page = opened("conditional", data=title)

@@ -241,6 +241,11 @@ def test_main_path(browser: Browser, app: str) -> None:
     page.wait_for_url(re.compile("word="))
     page.reload()
     expect(page.get_by_test_id(f"letter-2-{other}")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id(f"letter-2-{other}").focus()
+    page.keyboard.press("ArrowDown")  # the keyboard tries a letter, and chooses it
+    expect(page.get_by_text(f"trying letter {other + 1} in place 4")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id(f"letter-3-{other}")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="The encoder's letters").click()
     expect(page.get_by_test_id(f"letter-2-{before[2]}")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Random letters").click()

@@ -13,8 +13,6 @@ from ui.scrubbers.sources import bundle
 
 _board = st.components.v2.component("code_board", **bundle(Path(__file__).parent, "board", decoder=True))
 
-HINT = "Every row is a letter of the code. Click another cell: one letter flips, and the picture with it."
-
 
 def code_board(
     decoder: str,
@@ -41,6 +39,5 @@ def code_board(
         "picture": picture,
         "of": of,
         "at": [int(letter) for letter in at],
-        "hint": HINT,
     }
     _board(key=key, data=data, on_release_change=on_release or (lambda: None))

@@ -32,6 +32,7 @@ function createBoard() {
     const word = now();
     cells.forEach((row, place) => row.forEach((cell, letter) => {
       cell.setAttribute("aria-pressed", String(letters[place] === letter));
+      cell.tabIndex = letters[place] === letter ? 0 : -1; // a row is one stop of the tabulator; arrows go on from there
       cell.classList.toggle("tried", Boolean(tried) && tried[0] === place && tried[1] === letter);
     }));
     const changed = tried && letters[tried[0]] !== tried[1];
@@ -56,7 +57,12 @@ function createBoard() {
   likeliest.addEventListener("click", () => choose(component.data.chances.map((row) => row.indexOf(Math.max(...row)))));
   random.addEventListener("click", () => choose(component.data.chances.map((row) => Math.floor(Math.random() * row.length))));
   save.addEventListener("click", () => savePng(large, "letters"));
-  table.addEventListener("pointerleave", () => { tried = null; show(); });
+  const tries = (next) => { tried = next; show(); };
+  table.addEventListener("pointerleave", () => tries(null));
+  onArrows(table, ([right, down], event) => {
+    const at = cells.map((row) => row.indexOf(event.target)), place = at.findIndex((letter) => letter >= 0);
+    if (place >= 0) cells[clamp(place + down, 0, cells.length - 1)][clamp(at[place] + right, 0, cells[0].length - 1)].focus();
+  }, () => {});
 
   function cellOf(place, letter, chance) {
     const cell = el("button", { type: "button", class: "cell", "data-testid": `letter-${place}-${letter}`,
@@ -64,8 +70,10 @@ function createBoard() {
     cell.style.setProperty("--chance", chance);
     cell.addEventListener("click", () => choose(letters.map((old, i) => (i === place ? letter : old))));
     cell.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "mouse") [tried] = [[place, letter]], show();
+      if (event.pointerType === "mouse") tries([place, letter]);
     });
+    cell.addEventListener("focus", () => cell.matches(":focus-visible") && tries([place, letter]));
+    cell.addEventListener("blur", () => tries(null));
     return cell;
   }
 
@@ -88,7 +96,7 @@ function createBoard() {
       const wanted = JSON.stringify([data.chances, data.kl]);
       if (wanted !== built) build(data);
       built = wanted;
-      hint.textContent = data.hint;
+      hint.textContent = "";
       original.src = data.picture;
       if (shared.take([data.of, data.at])) [letters, tried] = [[...data.at], null];
       show();

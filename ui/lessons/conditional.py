@@ -21,6 +21,7 @@ OFFERED = {
     "MNIST 8-D": ("mnist-8d-cvae", None),
     "Fashion 2-D": ("fashion-2d-cvae", "fashion-2d-vae-beta1"),
 }
+IDLE = 0.05  # nats, on average over held-out images: below, a latent says nothing
 DOTS = 2000  # held-out images on the plane
 COVERED = 0.98  # of the prior, by a sheet of decoded codes
 
@@ -36,6 +37,21 @@ def pack(name: str) -> bytes:
     """The decoder for the browser; it takes a code [Z] with the class as a one-hot vector behind it."""
     found = model(name)
     return pack_decoder(found.decoder, found.config.image, found.config.latent + found.config.classes)
+
+
+def strongest(name: str) -> list[int]:
+    """The latents, from 0, by the nats that they carry, the most first."""
+    kl = scores(name, "kl_per_latent")["kl_per_latent"]
+    return sorted(range(len(kl)), key=lambda latent: -kl[latent])
+
+
+def unused(name: str) -> str:
+    """Which latents carry next to nothing, in a sentence, or nothing."""
+    kl = scores(name, "kl_per_latent")["kl_per_latent"]
+    idle = [str(latent + 1) for latent, nats in enumerate(kl) if nats < IDLE]
+    if not idle:
+        return ""
+    return f" This model left {len(idle)} of its latents unused, with less than {IDLE:g} nats each: {', '.join(idle)}."
 
 
 class Styles(NamedTuple):

@@ -135,10 +135,11 @@ function createStyles() {
   const watcher = new ResizeObserver(() => component && (drawStill(), show()));
   watcher.observe(square);
 
-  function build({ classes }) {
+  function build({ classes, colours }) {
     pictures = classes.map((name, label) =>
       el("canvas", { role: "img", "data-testid": `class-${label}`, "aria-label": `The code drawn as ${name}` }));
-    grid.replaceChildren(...pictures.map((canvas, label) => el("figure", {}, canvas, el("figcaption", {}, classes[label]))));
+    grid.replaceChildren(...pictures.map((canvas, label) => el("figure", {}, canvas,
+      el("figcaption", {}, el("i", { class: "swatch", style: `background: ${colours[label % colours.length]}` }), classes[label]))));
   }
 
   return {
