@@ -144,7 +144,9 @@ def own_picture(choice: Choice, found: Detector, made: Scored, threshold: float)
         picture = drawn(choice.data) if way == DRAW else uploaded(choice.data)
     with told:
         if picture is None:
-            st.info(f"Draw something that is {choice.words}, and something that is not: both are scored here.")
+            if way == DRAW or st.session_state.get("file") is None:  # else an error stands there
+                verb = "Draw" if way == DRAW else "Upload a picture of"
+                st.info(f"{verb} something normal ({choice.words}), and something that is not: both are scored here.")
             return
         shown = lesson.seen(found, picture)
         grey = torch.cat([shown.pictures, shown.rebuilt]).expand(-1, 3, -1, -1)
@@ -227,7 +229,7 @@ def show_outlines() -> None:
     )
     groups = [(*look, length[:DOTS][own[:DOTS]], error[:DOTS][own[:DOTS]]) for *look, own in looks]
     limit = at_most(made.rankings["error"], START)
-    figure = outline_scatter(groups, limit, f"{START:.0%} of the normal lie above")
+    figure = outline_scatter(groups, limit, f"{START:.0%} of the normal<br>lie above")
     st.plotly_chart(figure, config=PLOT, key="outlines")
     together = np.corrcoef(length[~strange], error[~strange])[0, 1]
     st.caption(

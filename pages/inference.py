@@ -95,7 +95,7 @@ def directions() -> None:
 
 def two_peaks() -> None:
     """Reverse KL takes one peak where there is little noise, forward KL covers both."""
-    st.markdown("**Two peaks.** x lies between the arms of the horseshoe: which arm did it come from?")
+    st.markdown("**Two peaks.** x lies between the horseshoe's arms, above its middle: which arm did it come from?")
     first, second = st.columns(2)
     with first:
         sigma = controls.number("Noise \u03c3", 0.3, 0.8, 0.5, 0.05, key="noise")
@@ -296,8 +296,9 @@ SEEN = """
   to the same log p(x). So making the ELBO large makes the KL small, although the posterior never had to be computed.
   That is the whole trick.
 - **The gap is the price of q's family.** On the straight line the posterior is a Gaussian, and the KL goes to zero.
-  Between the arms of the horseshoe it has two peaks. With little noise the best Gaussian takes one, with more it
-  spans both: some nats stay missing either way.
+  Between the arms of the horseshoe, towards the gap between its ends, it has two peaks. With little noise the best
+  Gaussian takes one, with more it spans both: some nats stay missing either way. In the very middle, (0, 0), every
+  place of the curve is equally far: there the posterior is the prior.
 - **The direction matters.** Variational inference minimises KL(q || p): q goes where p surely is, too narrow rather
   than too wide. KL(p || q) covers everything, but it takes averages over p, which is what is unknown.
 - **A diagonal covariance has its price, too,** wherever latents go together in the posterior.
@@ -319,8 +320,8 @@ directions of the KL: Bishop (2006), section 10.1.
 
 frame.opening(
     "How near can you come to what cannot be computed?",
-    "Drag the peak of q onto the grey posterior, and watch the bars. Then drag x to the middle of the horseshoe, and "
-    "try again.",
+    "Drag the peak of q onto the grey posterior, and watch the bars. Then drag x into the gap of the horseshoe, "
+    "near (0, 2): two peaks.",
 )
 push()
 directions()

@@ -25,14 +25,21 @@ SETS = KNOWN // SHOWN
 SPLITS = ("held-out", "training")
 
 
-def pick() -> tuple[str, str, int]:
-    """What is changed, to what, and the latent size: only what was trained can be chosen."""
+def pick() -> tuple[str, str, int, str, int]:
+    """What is changed, to what, and the latent size, where only what was trained can be chosen; then which split goes
+    in, and which pictures of it. In two rows, so that nothing moves where a choice has longer names than another."""
     controls.option_from_link("data", (dataset(DATA).title,), dataset(DATA).title)  # its models are all of one data set
-    name = controls.choose("What do you change?", list(CHANGES), key="change", default="Width")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = controls.choose("What do you change?", list(CHANGES), key="change", default="Width")
+        split = controls.choose("Image going in", SPLITS, key="split")
+        first = controls.index_from_link("set", SETS, 0, "set of images")
+        st.button("Next", on_click=lambda: controls.to_link("set", (first + 1) % SETS), help="Other images.")
     change = CHANGES[name]
-    value = controls.choose(change.label, list(change.values), key="to", default=change.usual)
-    sizes = [str(size) for size in change.latents]
-    return name, value, int(controls.choose("Latent size", sizes, key="latent", default="32"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        value = controls.choose(change.label, list(change.values), key="to", default=change.usual)
+        sizes = [str(size) for size in change.latents]
+        latent = int(controls.choose("Latent size", sizes, key="latent", default="32"))
+    return name, value, latent, split, first
 
 
 def told(values: Any) -> Any:
@@ -88,7 +95,7 @@ def show_rows(name: str, first: int) -> None:
             picture_rows(
                 [
                     Row(title, "as they are", x),
-                    Row("Rebuilt", f"{kept:.0%} of the edges", rebuilt),
+                    Row("Rebuilt", f"edges {kept:.0%} as strong", rebuilt),
                     Row("Error", f"{lesson.squared_error(x, rebuilt):.4f} per pixel", wrong, LOSS),
                 ]
             )
@@ -136,7 +143,7 @@ def bars(name: str, titles: list[str], models: list[tuple[str, int]], today: str
     y, limit, limit_name = {
         "squared": ("squared error per pixel", found.mean_picture, "the mean picture for all"),
         "cross": ("grey BCE, nats per image", found.least_cross, "the images against themselves"),
-        "sharpness": ("edges that are left", 1.0, "the images themselves"),
+        "sharpness": ("strength of the edges", 1.0, "the images themselves"),
     }[measure]
     train, held_out = ([getattr(getattr(each, split), measure) for each in scores] for split in ("train", "held_out"))
     figure = error_bars(
@@ -152,27 +159,27 @@ def verdict(name: str, value: str, latent: int) -> str:
     train, held_out = scores.train, scores.held_out
     words = (
         f"Squared error on training images **{train.squared:.4f}**, on held-out ones **{held_out.squared:.4f}** "
-        f"({held_out.squared / train.squared:.1f} times); of the edges **{held_out.sharpness:.0%}** are left. "
+        f"({held_out.squared / train.squared:.1f} times); the edges of these, rebuilt, are "
+        f"**{held_out.sharpness:.0%}** as strong as the originals'. "
     )
     if train.squared > 0.95 * found.mean_picture:
         return words + "It has learned the mean picture and no more: with these settings the training stays there."
     if held_out.squared > 1.5 * train.squared and held_out.squared > 0.95 * found.mean_picture:
-        return words + "It knows its images by heart: for any other, the mean picture would do nearly as well."
+        as_well = "better" if held_out.squared > found.mean_picture else "nearly as well"
+        return words + f"It knows its images by heart: for any other, the mean picture would do {as_well}."
     if held_out.squared > 1.5 * train.squared:
         return words + "Much of what it knows are its training images themselves."
     if held_out.sharpness < 0.4:
         return words + "It does not learn by heart, it forgets: new or known, what is rebuilt is blurred."
-    return words + "It rebuilds new images nearly as well as those that it was trained on."
+    nearly = "nearly " if held_out.squared >= 1.05 * train.squared else ""
+    return words + f"It rebuilds new images {nearly}as well as those that it was trained on."
 
 
 @frame.part
 def explore() -> None:
     """The network of today, and what it costs."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        change, value, latent = pick()
-        split = controls.choose("Image going in", SPLITS, key="split")
-        first = controls.index_from_link("set", SETS, 0, "set of images")
-        st.button("Next", on_click=lambda: controls.to_link("set", (first + 1) % SETS), help="Other images.")
+    with st.container(key="controls"):
+        change, value, latent, split, first = pick()
     name = lesson.model_name(change, value, latent)
     index = torch.tensor([first * SHOWN])
     x = lesson.known_images()[index] if split == SPLITS[1] else cache.held_out(DATA).images(index)

@@ -35,6 +35,7 @@ RINGS = (2, 10, 25, 50, 75, 100)
 MOST_DRAWS, MOST_STARTS = 1000, 1000  # seeds in a link
 TICK, STATE = 1.0, 84  # seconds between two looks at a training; pixels for what is said of it
 PICTURES = 8
+OPENING = 3  # the step that is shown first: in the first ones some arrows are hidden under the mean
 
 
 # ---------------------------------------------------------------- three Gaussians
@@ -60,7 +61,7 @@ def keep_place() -> None:
     told = st.session_state["paths"]["release"]
     if told["start"] is not None:
         controls.to_link("start", told["start"])
-    controls.to_link("at", None if told["at"] == lesson.STEPS else int(told["at"]))
+    controls.to_link("at", None if told["at"] == OPENING else int(told["at"]))
 
 
 @frame.part
@@ -69,12 +70,12 @@ def explore() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         settings = pick()
     found, noise = lesson.ways(settings)
-    at = controls.index_from_link("at", lesson.STEPS + 1, lesson.STEPS, "step")
+    at = controls.index_from_link("at", lesson.STEPS + 1, OPENING, "step")
     walkers = []
     for name, way in found.items():
         look = LOOKS[name]
         walkers.append(Walker(name, look.title, look.words, look.colour, look.from_draws, *way))
-    plane = Plane(TARGET, WINDOW, RINGS, RUN_COLOURS[2], prior=settings.kl_weight > 0)
+    plane = Plane(TARGET, WINDOW, RINGS, RUN_COLOURS[2], LOST, prior=settings.kl_weight > 0)
     with st.container(key="figure"):
         gradient_paths(walkers, noise, plane, key="paths", at=at, on_release=keep_place)
     st.caption(f"{shown_words(settings)} {width_words(settings)}")

@@ -102,14 +102,14 @@ def standing(name: str, task: Task | None, trace: Trace | None) -> str:
     """What is on the screen, in a sentence."""
     if trace is not None and trace.view is not None:
         how = "Trained here" if trace.ended else "Stopped"
-        area = f" AUROC **{auroc(trace.view.ranking()):.4f}**." if trace.view.strange is not None else ""
+        area = f" AUROC **{auroc(trace.view.ranking()):.3f}**." if trace.view.strange is not None else ""
         return f"{how}: {trace.step:,} steps on {len(trace.task.train):,} signals in {trace.seconds:.1f} s.{area}"
     if name == RECORDED:
         view = lesson.stored()
         again = (
             "Press Train to watch one learn." if task is not None else "The beats themselves are not on this machine."
         )
-        return f"Stored: a network with {view.latent} latents, AUROC **{auroc(view.ranking()):.4f}**. {again}"
+        return f"Stored: a network with {view.latent} latents, AUROC **{auroc(view.ranking()):.3f}**. {again}"
     return "Nothing is trained yet: press Train, it takes some seconds." if task is not None else ""
 
 
@@ -168,13 +168,14 @@ def with_labels(view: View, name: str, task: Task | None, trace: Trace | None, g
 def show_beat(view: View, threshold: float, noun: str) -> None:
     """One signal of a kind that is asked for, what the network rebuilds, and where it is off."""
     left, right = st.columns([8, 4], gap="medium")
-    with right:
+    with right, st.container(horizontal=True, vertical_alignment="bottom"):
         group = controls.choose(
             f"Show a {noun} that is", list(GROUPS), key="group", style="select", default="strange, noticed"
         )
         order = lesson.drawable(view, group, threshold)
         nth = controls.index_from_link("nth", 10_000, 0, noun)
-        st.button("Another one", disabled=len(order) < 2, on_click=lambda: controls.to_link("nth", (nth + 1) % 10_000))
+        follow = (nth + 1) % 10_000
+        st.button("Another one", disabled=len(order) < 2, on_click=lambda: controls.to_link("nth", follow))
     if not len(order):
         with left:
             st.info(f"No {noun} that can be drawn is “{group}” at this threshold. Move it, or choose another kind.")
@@ -226,7 +227,7 @@ def show_methods(view: View, name: str, trace: Trace | None) -> None:
         st.plotly_chart(figure, config=PLOT, key="areas")
     best = max(areas, key=lambda method: areas[method])
     told = "; ".join(
-        f"{METHODS[method].lower() if method != 'pca' else 'PCA'} {area:.4f}" for method, area in areas.items()
+        f"{METHODS[method].lower() if method != 'pca' else 'PCA'} {area:.3f}" for method, area in areas.items()
     )
     st.markdown(f"With {view.latent} latents or components, AUROC: {told}. Best: **{METHODS[best]}**.")
     if series is not None:
@@ -278,18 +279,19 @@ def without_labels(view: View, task: Task | None, trace: Trace | None) -> None:
 
 
 SEEN = """
-- **Only normal beats were learned, and most others stand out.** The network can put together what it has seen. A beat
-  of another shape is rebuilt as a normal one, and the gap between both is the alarm. The gap says *where* the beat is
-  strange, not what is wrong with the heart.
-- **A better copy is not a better alarm.** PCA with more components rebuilds the normal beats ever more exactly, and
+- **Only normal signals were learned, and most others stand out.** The network can put together what it has seen. A
+  signal of another shape is rebuilt as a normal one, and the gap between both is the alarm. The gap says *where* the
+  signal is strange, not why.
+- **A better copy is not a better alarm.** PCA with more components rebuilds the normal ones ever more exactly, and
   the strange ones as well: its area under the ROC curve rises at first, then falls. What helps is a bottleneck that has
   room for the normal ones and for nothing else. (On the recorded beats the network, trained for so short a
   time, gains little from more than four latents, and its area changes little.)
 - **PCA belongs beside it.** It takes no training to speak of. On the recorded beats the network is ahead of it, with
   two numbers by very little; on the simulated ones PCA with four components is ahead of every network here.
-- **The threshold is a decision.** It trades missed beats for false alarms. Without labels it can be set so that few of
-  the training beats lie above it; how many new normal beats then raise an alarm, the table tells.
-- **Rare kinds hide in the total.** Some kinds are noticed nearly always, others resemble normal beats and are missed
+- **The threshold is a decision.** It trades missed signals for false alarms. Without labels it can be set so that few
+  of the training signals lie above it; how many new normal ones then raise an alarm, the table tells where there are
+  labels.
+- **Rare kinds hide in the total.** Some kinds are noticed nearly always, others resemble normal ones and are missed
   more often. The total speaks mostly of the kinds that are frequent.
 """
 LECTURE = r"""
@@ -306,7 +308,7 @@ alone. The AUROC is the probability that a strange signal scores higher than a n
 
 frame.opening(
     "Does a network that has only seen normal heartbeats notice a sick one?",
-    "Train it on normal beats alone. Look at a beat and what the network makes of it; then drag the threshold below.",
+    "Train it on normal signals alone. First see what it makes of one signal; then, further down, drag the threshold.",
 )
 st.fragment(explore, run_every=TICK if JOB in st.session_state else None)()
 frame.closing(

@@ -47,14 +47,15 @@ def show_rows(clean: Tensor, done: Enlarged) -> None:
     height, width = done.small.shape[-2:]
     rows = [
         Row(
-            f"{method.title}{' (given)' if name == 'nearest' else ''}",
+            method.title,
+            f"{f'{height} x {width} were given; ' if name == 'nearest' else ''}"
             f"{decibels(done.made[name].decibels.mean().item())}, SSIM {done.made[name].alike.mean():.2f}",
             done.made[name].pictures,
             method.colour,
         )
         for name, method in METHODS.items()
     ]
-    rows.append(Row("Original", f"{height} x {width} were given", clean))
+    rows.append(Row("Original", f"{clean.shape[-2]} x {clean.shape[-1]} pixels", clean))
     picture_rows(rows)
 
 
@@ -64,7 +65,7 @@ def show_closely(clean: Tensor, done: Enlarged, which: int, columns: int) -> Non
     closeup(
         [
             Close(
-                "As given" if name == "nearest" else METHODS[name].title,
+                METHODS[name].title,
                 f"{decibels(done.made[name].decibels[which].item())}, SSIM {done.made[name].alike[which]:.2f}",
                 done.made[name].pictures[which],
                 METHODS[name].colour,
@@ -163,7 +164,7 @@ def invented(kind: Kind, factor: int) -> None:
         st.markdown(
             f"Read rightly by the classifier: {row['read']['original']:.1%} of the originals, "
             f"**{row['read'][NETWORK]:.1%}** of the network's pictures, {row['read']['lanczos']:.1%} of those by "
-            f"Lanczos, {row['read']['nearest']:.1%} as given (all {row['held_out']:,})."
+            f"Lanczos, {row['read']['nearest']:.1%} by Nearest (all {row['held_out']:,})."
         )
     else:
         st.markdown(

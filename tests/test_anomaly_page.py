@@ -111,7 +111,7 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence_each() -> None:
     assert "Where is the error?" in [subheader.value for subheader in page.subheader]
 
 
-@pytest.mark.parametrize("classes", ["8,8", "11", "-1", "0,1,2,3,4,5,6,7,8,9"])
+@pytest.mark.parametrize("classes", ["8,8", "11", "-1", "9,8,7,6,5,4,3,2,1,0"])
 def test_a_link_to_classes_that_cannot_be_normal_gets_a_sentence(classes: str) -> None:
     page = opened("anomaly", normal=classes)
     assert not page.exception and not page.error
@@ -201,6 +201,27 @@ def test_something_has_to_be_normal_and_something_left_over() -> None:
     page.session_state["normal classes"] = list(range(10))
     page = page.run()
     assert not page.exception and "nothing is left" in text(page)
+
+
+@pytest.mark.parametrize(
+    ("classes", "link", "words"),
+    [([], "none", "nothing is normal"), (list(range(10)), "0,1,2,3,4,5,6,7,8,9", "nothing is left")],
+)
+def test_a_choice_that_cannot_be_used_comes_back_from_its_link(classes: list[int], link: str, words: str) -> None:
+    page = opened("anomaly")
+    page = page.button_group(key="normal classes").set_value(classes).run()
+    assert page.query_params["normal"] in (link, [link]) and words in text(page)
+    page = opened("anomaly", normal=link)
+    assert not page.exception and not page.warning and words in text(page)
+    assert page.session_state["normal classes"] == classes
+
+
+def test_a_picture_is_asked_for_in_the_way_that_is_chosen() -> None:
+    assert "Draw something normal (8)" in text(opened("anomaly"))
+    page = opened("anomaly", own="upload")
+    assert "Upload a picture of something normal (8)" in text(page) and "Draw something" not in text(page)
+    page = page.file_uploader(key="file").set_value(("none.png", b"no picture", "image/png")).run()
+    assert len(page.error) == 1 and "something normal" not in text(page), "the error is enough"
 
 
 def test_an_upload_is_scored_and_what_is_none_gets_a_sentence() -> None:

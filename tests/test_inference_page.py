@@ -297,4 +297,8 @@ def test_in_a_browser_the_bars_add_up_and_gradient_descent_finds_the_best(app: s
     assert q_of(page) == pytest.approx(best, abs=5e-3)
     assert int(page.get_by_test_id("q").get_attribute("data-steps") or 0) > 5
     page.wait_for_function("new URL(location).searchParams.get('q')?.startsWith('0.')")
+    page.goto(f"{app}/inference?x=0,1.99&q=0.91,0.26")  # far below log p(x): the axis follows
+    expect(page.get_by_test_id("elbo")).to_contain_text("27.1", timeout=90_000)
+    for bar in ("rect.solid", "rect.gap"):
+        assert all(float(each.get_attribute("height") or 0) > 10 for each in page.locator(bar).all()[:1])
     page.close()

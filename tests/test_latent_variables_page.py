@@ -236,8 +236,18 @@ def test_dragging_the_observation_solves_it_in_the_browser(app: str, browser: Br
     page.get_by_role("button", name="Draw 1,000").click()
     page.get_by_role("button", name="Draw z, then x").click()
     expect(page.get_by_test_id("count")).to_have_text("1,001 draws")
+    chart = page.get_by_test_id("densities")
+    handle, across = page.locator(".chart .marker").first.bounding_box(), chart.bounding_box()
+    assert handle is not None and across is not None
+    below = across["y"] + across["height"] + 5
+    page.mouse.move(handle["x"], below)  # the lower half of the handle, under the axis
+    page.mouse.down()
+    page.mouse.move(across["x"] + 0.75 * across["width"], below, steps=3)
+    page.mouse.up()
+    expect(chart).to_have_attribute("aria-valuenow", re.compile(r"^(1\.9|2)"))
+    page.get_by_role("button", name="Draw z, then x").click()
     expect(page.get_by_test_id("code")).to_contain_text("x = (")
-    page.get_by_test_id("densities").focus()
+    chart.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_test_id("code")).not_to_contain_text("x = (")
     page.get_by_text("Straight line", exact=True).click()

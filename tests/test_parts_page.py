@@ -224,6 +224,16 @@ def test_two_losses_stand_under_one_measure_each() -> None:
     assert "trained with: cross-entropy" not in html(opened("parts", change="Loss"))
 
 
+def test_the_words_say_what_the_numbers_say() -> None:
+    by_heart = lesson.results().models["parts-32d-images100"].held_out
+    assert f"**{by_heart.sharpness:.0%}** as strong as the originals'" in text(opened("parts", change="Data", to="100"))
+    assert "mean picture would do nearly as well" in text(opened("parts", change="Data", to="100"))
+    assert "mean picture would do better" in text(opened("parts", change="Data", to="100", latent="8"))
+    page = opened("parts")
+    assert "It rebuilds new images as well as those" in text(page), "0.0214 against 0.0216"
+    assert "red: too light, blue: too dark" in html(page)
+
+
 def test_a_training_image_goes_in_when_it_is_asked_for() -> None:
     page = opened("parts", change="Data", to="100")
     before = html(page)
@@ -292,6 +302,9 @@ def test_the_bars_name_what_they_show() -> None:
     assert figure.layout.yaxis.range[1] > 0.5 and figure.layout.shapes[0].name == "at most"
 
 
+NEIGHBOURS: Any = (("button", "Next"), ("radio", "Width"))
+
+
 @pytest.mark.browser
 def test_in_a_browser_one_control_changes_the_network(app: str, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -306,4 +319,10 @@ def test_in_a_browser_one_control_changes_the_network(app: str, browser: Browser
     page.get_by_role("radio", name="100", exact=True).click()
     expect(page.get_by_text("It knows its images by heart")).to_be_visible()
     assert "change=" in page.url and "to=100" in page.url
+    for change, label in ((name, each.label) for name, each in CHANGES.items()):
+        page.get_by_role("radio", name=change).click()
+        expect(page.get_by_text(label, exact=True).first).to_be_visible()
+        assert drawing.bounding_box() == box, f"{change}: nothing moves"
+    next_one, width = (page.get_by_role(role, name=name).bounding_box() for role, name in NEIGHBOURS)
+    assert next_one and width and abs(next_one["y"] - width["y"]) < 1 and abs(next_one["height"] - width["height"]) < 1
     page.close()

@@ -279,6 +279,8 @@ def test_in_a_browser_the_numbers_of_python_are_played(app: str, browser: Browse
     expect(svg).not_to_have_css("color", before)
     page.wait_for_timeout(300)
     expect(svg).to_have_attribute("data-mark", "the same", timeout=2000)  # it takes the new ink, and is not redrawn
-    page.goto(f"{app}/reparameterisation?width=learned&rate=0.05")
-    expect(plane).to_have_attribute("aria-label", re.compile("ran off at step 3"))
+    page.goto(f"{app}/reparameterisation?width=learned&rate=0.05")  # at the first steps, as the page says Play
+    expect(plane).to_have_attribute(
+        "aria-label", re.compile("ran off at step 3: its width left 1/1000 to 1000. Take more draws")
+    )
     page.close()

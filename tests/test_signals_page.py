@@ -119,6 +119,7 @@ def test_the_page_shows_what_was_stored() -> None:
     assert "not a healthy heart" in words and "Goldberger et al. 2000" in words and "ODC-BY" in words
     best = max(METHODS, key=lambda method: auroc(view.ranking(method)))
     assert f"Best: **{METHODS[best]}**" in words
+    assert f"AUROC **{auroc(view.ranking()):.3f}**" in words and not re.search(r"0\.\d{4}", words), "one precision"
 
 
 def test_every_kind_of_beat_can_be_looked_at() -> None:
@@ -167,6 +168,13 @@ def test_simulated_beats_are_shown_trained_on_and_called_simulated() -> None:
     assert page.session_state["signals trace"].start == 1, "again means from another start"
     page = page.segmented_control(key="latent").set_value("8").run()
     assert "press Train" in text(page), "what was trained with 2 latents is not shown for 8"
+
+
+def test_of_somebodys_file_only_the_title_speaks_of_heartbeats() -> None:
+    page = uploaded(table())
+    labels = " ".join(str(element.label) for element in [*page.selectbox, *page.button, *page.get("file_uploader")])
+    opening = page.markdown[0].value
+    assert "beat" not in opening + labels and "one signal" in opening
 
 
 def test_a_training_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,8 @@ def test_the_page_shows_what_was_measured() -> None:
     for each in made.values():
         assert f"{each.decibels.mean():.1f} dB, SSIM {each.alike.mean():.2f}" in shown, "the row"
     assert f"{made[NETWORK].decibels[2]:.1f} dB, SSIM {made[NETWORK].alike[2]:.2f}" in shown, "the third, closely"
-    assert "7 x 7 were given" in shown
+    assert f"7 x 7 were given; {made['nearest'].decibels.mean():.1f} dB" in shown, "beside the pictures that were"
+    assert shown.count("28 x 28 pixels") == 2 and "As given" not in shown, "one name each"
     assert "6 of 10,000 held-out images" in text(page) and "trained on the training images" in text(page)
     assert f"{row['read'][NETWORK]:.1%}" in text(page)
 

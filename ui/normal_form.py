@@ -12,20 +12,22 @@ from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 
 CHOSEN, JOB, PROBLEM = "normal classes", "anomaly job", "anomaly problem"
+UNUSABLE = {"none": (), "0,1,2,3,4,5,6,7,8,9": tuple(range(10))}  # what the page itself writes for none and for all
 
 
 def pick_classes(data: str) -> Classes:
-    """The normal classes, one to nine, kept in the link by their numbers."""
+    """The normal classes, kept in the link by their numbers. None and all of them come back from it as well, for the
+    page to say that nothing can be learned so."""
     arrived = st.query_params.get("normal", "")
     if CHOSEN not in st.session_state:
-        asked = lesson.read_classes(arrived) if arrived else (8,)
+        asked = UNUSABLE.get(arrived, lesson.read_classes(arrived)) if arrived else (8,)
         if asked is None:
             st.warning(
                 f"The link asks for the normal classes {arrived[:60]!r}; allowed: one to nine of the numbers 0 to 9, "
                 "with commas between them. 8 is shown."
             )
             controls.to_link("normal", None)
-        st.session_state[CHOSEN] = list(asked or (8,))
+        st.session_state[CHOSEN] = list((8,) if asked is None else asked)
     names = dataset(data).class_names
     chosen = st.pills(
         "Normal classes: the model has seen no others", range(len(names)), selection_mode="multi",
@@ -35,7 +37,7 @@ def pick_classes(data: str) -> Classes:
 
 
 def keep_classes() -> None:
-    controls.to_link("normal", ",".join(map(str, sorted(st.session_state[CHOSEN]))) or None)
+    controls.to_link("normal", ",".join(map(str, sorted(st.session_state[CHOSEN]))) or "none")
 
 
 def training_of(data: str, classes: Classes) -> Job | None:

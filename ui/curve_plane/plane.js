@@ -39,6 +39,7 @@ function createCurvePlane() {
   const product = chart("product", shape("path", { class: "area joint" }), shape("path", { class: "likelihood" }));
   const charts = [densities, product];
   const magnified = el("span", { class: "magnified" });
+  product.node.append(magnified);
   const key = (kind, text) => el("span", { class: "key" }, el("i", { class: kind }), text);
 
   const told = { code: output("code"), observed: output("observed"), evidence: output("evidence") };
@@ -65,6 +66,7 @@ function createCurvePlane() {
     const centre = model.decode(z);
     put(there, place(centre));
     put(here, place(x));
+    tally.classList.toggle("left", place(x)[0] > 0.5); // never over the observation
     const [right, down] = place(centre).map((each) => 100 * each);
     for (const [a, b, sigmas] of clouds)
       for (const node of [a, b]) attributes(node, { cx: right, cy: down, r: (100 * sigmas * sigma) / (high[0] - low[0]) });
@@ -79,7 +81,8 @@ function createCurvePlane() {
     const line = (node, of, closed = false) => attributes(node, { d: pathOf(grid, grid.map((_, i) => of(i)), shown, closed) });
     line(densities.paths[0], (i) => Math.exp(solved.joint[i] - solved.evidence) / tops[0], true);
     line(densities.paths[1], (i) => Math.exp(logPrior[i]) / tops[0]);
-    const highest = Math.exp(solved.joint.reduce((a, b) => Math.max(a, b))) / tops[1];
+    const best = solved.joint.reduce((a, b) => Math.max(a, b)), highest = Math.exp(best) / tops[1];
+    magnified.classList.toggle("left", grid[solved.joint.indexOf(best)] > 0); // away from the peak
     magnify(Math.max(0, Math.ceil(Math.log10(FLAT / highest))));
     line(product.paths[0], (i) => (Math.exp(solved.joint[i]) / tops[1]) * 10 ** power, true);
     line(product.paths[1], (i) => 0.97 * Math.exp(solved.likelihood[i] - peak));
@@ -105,7 +108,7 @@ function createCurvePlane() {
       const value = Number(text) / 10 ** power;
       numbers[i].textContent = value === 0 ? "0" : readable(value, 1);
     });
-    magnified.textContent = power ? `zoom ${power < 4 ? 10 ** power : `10${raised(power)}`} \u00d7` : "";
+    magnified.textContent = power ? `drawn ${power < 4 ? (10 ** power).toLocaleString("en") : `10${raised(power)}`} times taller` : "";
   }
 
   function put(node, [right, down]) {
@@ -217,7 +220,7 @@ function createCurvePlane() {
       el("div", { class: "half charts" },
         el("div", { class: "legend" }, key("prior", "prior p(z): drag along z"), key("posterior", "posterior p(z | x)")),
         el("div", { class: "plot" }, ...framed(densities.node, [{ name: "", ticks: codes.ticks }, first])),
-        el("div", { class: "legend" }, key("joint", "p(z) p(x | z): its area is p(x)"), key("likelihood", "p(x | z), own scale"), magnified),
+        el("div", { class: "legend" }, key("joint", "p(z) p(x | z): its area is p(x)"), key("likelihood", "p(x | z), own scale")),
         el("div", { class: "plot" }, ...framed(product.node, [codes, second])),
         el("div", { class: "controls" }, one, many, clear, el("label", {}, density, "exact p(x)"), save),
         el("div", { class: "told" },

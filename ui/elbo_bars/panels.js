@@ -129,12 +129,14 @@ function drawDensities(panel, model, seen, q, { mean: most }, colours) {
   return { across, up, handle };
 }
 
-const BELOW = 8; // nats that are shown below log p(x)
+const BELOW = 8; // nats that are shown below log p(x): twice, four times ... as many where the ELBO is far below
 
 /** The bars: ELBO and KL up to log p(x); what the ELBO is made of; and the ELBO over the steps. */
 function drawBars(panel, parts, seen, history, colours) {
   const box = panel.inner;
-  const low = parts.evidence - BELOW;
+  let below = BELOW;
+  while (parts.kl > 0.8 * below && below < 1e4) below *= 2;
+  const low = parts.evidence - below;
   const high = Math.max(seen.highest, parts.evidence + 1) + 0.08 * (seen.highest - low + 2);
   const up = scale(low, high, box.bottom, box.top);
   const at = (nats) => clamp(up(nats), box.top, box.bottom);
@@ -163,20 +165,21 @@ function drawBars(panel, parts, seen, history, colours) {
     const tall = at(low) - at(parts.elbo);
     if (tall > 20) nodes.push(shape("text", { x: x + width / 2, y: at(parts.elbo) + tall / 2 + 5, "text-anchor": "middle", class: "in-bar", style: width < 52 ? "font-size: 13px" : "" }, "ELBO"));
   }
-  const stride = high - low > 16 ? 5 : 2;
+  const stride = [2, 5, 10, 20, 50, 100, 200].find((each) => high - low <= 8 * each) ?? 2000;
   for (let nats = Math.ceil(low / stride) * stride; nats <= high; nats += stride) {
     nodes.push(shape("text", { x: box.left - 8, y: up(nats) + 5, "text-anchor": "end" }, number(nats, 0)));
   }
   const from = box.left + wide * 0.76;
   const along = scale(0, Math.max(20, history.length - 1), from, box.right - 6);
-  if (history.length > 1) nodes.push(shape("path", { d: pathOf(history.map((nats, i) => [along(i), at(nats)])), class: "history", stroke: colours.q }));
+  const inside = history.flatMap((nats, i) => (nats < low ? [] : [[along(i), at(nats)]]));
+  if (inside.length > 1) nodes.push(shape("path", { d: pathOf(inside), class: "history", stroke: colours.q }));
   nodes.push(shape("circle", { cx: along(history.length - 1), cy: at(history.at(-1)), r: 5, fill: colours.q }));
   for (const [x, anchor, text] of [
     [first, "start", "log p(x)"], [second, "start", "its ELBO"], [box.right, "end", `${Math.max(20, history.length - 1)} steps`],
   ]) nodes.push(shape("text", { x, y: box.bottom + 18, "text-anchor": anchor }, text));
   nodes.push(shape("line", { x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom, class: "axis-line" }));
   panel.svg.replaceChildren(...nodes);
-  const place = box.left - 42;
+  const place = box.left - 48;
   const centre = (box.top + box.bottom) / 2;
   panel.svg.append(shape("text", { x: place, y: centre, class: "axis-name", "text-anchor": "middle", transform: `rotate(-90 ${place} ${centre})` }, "nats"));
 }

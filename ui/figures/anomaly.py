@@ -72,8 +72,8 @@ def outline_scatter(
     plain(figure, height=430, x="length of the outline, pixels", y="reconstruction error, summed over pixels")
     figure.add_hline(y=threshold, line={"color": INACTIVE, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
-        x=1, xref="paper", y=threshold, xanchor="right", yanchor="bottom", text=words, showarrow=False,
-        font={"size": LABEL_SIZE}, bgcolor="rgba(128,128,128,0.25)",  # for light and dark paper
+        x=0, xref="paper", y=threshold, xanchor="left", yanchor="bottom", text=words, showarrow=False,
+        font={"size": LABEL_SIZE}, align="left", xshift=6,  # few dots lie there: a short outline has a small error
     )  # fmt: skip
     figure.update_xaxes(rangemode="tozero", fixedrange=True)
     figure.update_yaxes(rangemode="tozero", fixedrange=True)

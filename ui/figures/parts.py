@@ -174,6 +174,7 @@ def _loss(drawn: Network) -> str:
         f'<div style="flex:0 0 calc(var(--side)*.55);min-width:84px"><img src="{_address(error)}" '
         f'alt="Where the rebuilt picture is wrong" style="{NEVER_SMOOTH}"></div>'
         f'<div style="flex:1 1 0;min-width:0">{own}</div></div>'
+        '<div style="margin-top:4px">red: too light, blue: too dark</div>'
         f'<div style="margin-top:10px">{bars}</div></div>'
     )
 

@@ -23,7 +23,7 @@ LONGEST = 16  # letters of a name on one line
 
 
 def beat_figure(
-    values: np.ndarray, rebuilt: np.ndarray, *, unit: str, noun: str = "beat", height: int = 400
+    values: np.ndarray, rebuilt: np.ndarray, *, unit: str, noun: str = "beat", height: int = 320
 ) -> go.Figure:
     """A signal [L] and what the network rebuilds of it, the gap between both shaded; under it the error along time."""
     time = np.arange(len(values))
@@ -148,20 +148,20 @@ def area_curves(
         x=list(latents), y=middle, name="autoencoder", mode="lines+markers",
         error_y={"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 2},
         line={"color": colour, "width": 3, "dash": dash}, marker={"size": 9, "symbol": symbol, "color": colour},
-        hovertemplate="%{x} latents: %{y:.4f}<extra>autoencoder</extra>",
+        hovertemplate="%{x} latents: %{y:.3f}<extra>autoencoder</extra>",
     )  # fmt: skip
     for name, title, values in (("pca", "PCA", list(pca)), ("mean", "mean beat", [mean] * len(latents))):
         colour, dash, symbol = METHOD_LOOKS[name]
         figure.add_scatter(
             x=list(latents), y=values, name=title, mode="lines+markers" if name == "pca" else "lines",
             line={"color": colour, "width": 3, "dash": dash}, marker={"size": 9, "symbol": symbol, "color": colour},
-            hovertemplate="%{x}: %{y:.4f}<extra>" + title + "</extra>",
+            hovertemplate="%{x}: %{y:.3f}<extra>" + title + "</extra>",
         )  # fmt: skip
     if today is not None:
         figure.add_scatter(
             x=[today[0]], y=[today[1]], name="trained here", mode="markers",
             marker={"size": 17, "symbol": "star", "color": NETWORK_COLOUR, "line": {"width": 1, "color": "#ffffff"}},
-            hovertemplate="%{x} latents: %{y:.4f}<extra>trained here</extra>",
+            hovertemplate="%{x} latents: %{y:.3f}<extra>trained here</extra>",
         )  # fmt: skip
     plain(figure, height=380, x="latents, and components of PCA", y="AUROC")
     every = [*middle, *pca, mean] + ([today[1]] if today else [])

@@ -60,6 +60,7 @@ class Plane:
     window: tuple[float, float]  # of both coordinates
     rings: Sequence[float]  # losses of a point whose contours are drawn
     target_colour: str
+    limit: float  # a mean or a width beyond it, or a width below one over it, was given up
     prior: bool = False  # whether the mean is also drawn to 0
 
 
@@ -69,10 +70,10 @@ def gradient_paths(
     plane: Plane,
     *,
     key: str,
-    at: int | None = None,
+    at: int = 0,
     on_release: Callable[[], None] | None = None,
 ) -> dict[str, Any] | None:
-    """Show the ways of several estimators on the same noise [T + 1, K, 2], at step `at` (None: the last).
+    """Show the ways of several estimators on the same noise [T + 1, K, 2], at step `at`.
 
     Returns what a hand chose last: {"at": step, "start": the clicked place [2] or None}; None before the first time.
     """
@@ -85,10 +86,11 @@ def gradient_paths(
         "targetColour": plane.target_colour,
         "window": list(plane.window),
         "rings": list(plane.rings),
+        "limit": plane.limit,
         "prior": plane.prior,
         "arrow": ARROW,
         "hint": HINT,
-        "at": len(noise) - 1 if at is None else at,
+        "at": at,
     }
     return _paths(key=key, data=data, on_release_change=on_release or (lambda: None)).get("release")
 

@@ -53,7 +53,7 @@ function createPaths() {
       const [n, shown] = before ? [step - 1, { move: arriving, draws: 1, arrows: 1 }] : [step, now];
       drawPlane(canvas, side, window.devicePixelRatio || 1, theme, spec, walker, n, shown, aimed?.place ?? asked);
       const words = aimed?.canvas === canvas ? `start at (${aimed.place.map((value) => plain(value)).join(", ")}): Enter`
-        : tell(walker);
+        : isLost(walker) ? `${tell(walker)}: ${advice(walker, spec.limit)}` : tell(walker);
       told.textContent = words;
       canvas.setAttribute("aria-label",
         `${walker.title}, step ${step}: ${words}. Arrow keys choose a start, Enter begins there.`);
@@ -68,10 +68,12 @@ function createPaths() {
     root.dataset.playing = playing;
   }
 
+  const isLost = ({ lost }) => lost !== null && step >= lost;
+
   /** The mean, the widths and the distance to the target, in numbers. */
   function tell(walker) {
-    const { means, sigmas, lost } = walker;
-    if (lost !== null && step >= lost) return givenUp(walker);
+    const { means, sigmas } = walker;
+    if (isLost(walker)) return givenUp(walker);
     const [x, y] = [means[2 * step], means[2 * step + 1]], [sx, sy] = [sigmas[2 * step], sigmas[2 * step + 1]];
     const far = Math.hypot(x - spec.target[0], y - spec.target[1]);
     const widths = Math.abs(sx - sy) < 5e-3 ? plain(sx) : `(${plain(sx)}, ${plain(sy)})`;

@@ -12,6 +12,10 @@ const plain = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212"
 /** Why a way does not go on. */
 const givenUp = ({ lost, cause }) => `${cause === "width" ? "\u03c3 ran off" : "ran away"} at step ${lost}`;
 
+/** What that means, and what helps. */
+const advice = ({ cause }, limit) => `${cause === "width" ? `its width left 1/${limit} to ${limit}` : `its mean is further than ${limit} from 0`}. ` +
+  "Take more draws or a smaller rate.";
+
 /** From plane units to CSS pixels. */
 function mapping(side, [low, high]) {
   const edge = edges(side), size = side - edge.left - edge.right, tall = side - edge.top - edge.bottom;

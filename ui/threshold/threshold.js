@@ -113,7 +113,7 @@ function createThreshold() {
     const most = Math.max(...heaps.flat());
     const width = 100 / heaps[0].length;
     const corners = (heap) => heap.flatMap((share, i) => {
-      const y = 100 - (96 * share) / most;
+      const y = 100 - (87 * share) / most; // the word at the cheapest threshold stands above
       return [`${i * width},${y}`, `${(i + 1) * width},${y}`];
     });
     bars.replaceChildren(...heaps.map((heap, i) =>
@@ -127,7 +127,8 @@ function createThreshold() {
     const step = niceStep((high - low) / 5);
     const marks = [];
     for (let value = Math.ceil(low / step) * step; value <= high; value += step) marks.push(value);
-    ticks.replaceChildren(...marks.map((value) => el("span", { style: `left: ${100 * along(value)}%` },
+    // The last one is kept inside the window of a phone.
+    ticks.replaceChildren(...marks.map((value) => el("span", { style: `left: min(${100 * along(value)}%, 100% - 0.6em)` },
       String(Number(value.toPrecision(6))).replace("-", "\u2212"))));
     name.textContent = `${score[0]} (${score[1]})`;
   }
