@@ -87,8 +87,7 @@ def explore() -> None:
         first = controls.index_from_link("set", sets, 0, "set of pictures")
         look = int(controls.choose("Look closely at", [str(each + 1) for each in range(SHOWN)], key="look")) - 1
         st.button("Other pictures", on_click=lambda: controls.to_link("set", (first + 1) % sets))
-    clean = source.images(torch.arange(first * SHOWN, (first + 1) * SHOWN))
-    done = lesson.enlarged(kind, factor, clean)
+    clean, done = lesson.held_out_enlarged(kind, factor, tuple(range(first * SHOWN, (first + 1) * SHOWN)))
     left, right = st.columns([8, 5], gap="medium")
     with left, st.container(key="figure"):
         show_rows(clean, done)
@@ -159,7 +158,7 @@ def invented(kind: Kind, factor: int) -> None:
     found, row = lesson.failures(kind, factor), lesson.measured(kind, factor)
     which = controls.choose("Held-out pictures", [CLASS, LEAST], key="wrong") if kind.judged else LEAST
     numbers = (found.changed if which == CLASS else found.least)[:FAILED]
-    source, names = cache.held_out(kind.data), dataset(kind.data).class_names
+    names = dataset(kind.data).class_names
     if which == CLASS:
         st.markdown(
             f"Read rightly by the classifier: {row['read']['original']:.1%} of the originals, "
@@ -174,8 +173,7 @@ def invented(kind: Kind, factor: int) -> None:
     if not len(numbers):
         st.info(f"None of the first {found.searched:,} held-out pictures changes its class here. Try 4x.")
         return
-    x = source.images(numbers)
-    done = lesson.enlarged(kind, factor, x)
+    x, done = lesson.held_out_enlarged(kind, factor, tuple(numbers.tolist()))
 
     def words(pictures: Tensor, gains: str) -> str:
         if which == LEAST:

@@ -10,9 +10,7 @@ from typing import NamedTuple
 import streamlit as st
 from torch import Tensor
 
-from ui.frame import crisp
-
-SIDE = 448  # pixels of a picture in the file, so that no browser blurs it
+from vae_core.latent.pictures import png, to_bytes
 
 
 class Close(NamedTuple):
@@ -37,7 +35,7 @@ def closeup(pictures: Sequence[Close], columns: int, narrow: int = 2) -> None:
 
 
 def _figure(each: Close) -> str:
-    file = base64.b64encode(crisp(each.picture, SIDE)).decode("ascii")
+    file = base64.b64encode(png(to_bytes(each.picture))).decode("ascii")  # as it is: the browser draws crisp pixels
     edge = f"border-bottom:4px solid {each.colour}" if each.colour else "border-bottom:4px solid transparent"
     return (
         '<figure style="margin:0"><figcaption style="line-height:1.3;font-variant-numeric:tabular-nums;'

@@ -103,6 +103,14 @@ def enlarged(kind: Kind, factor: int, clean: Tensor) -> Enlarged:
     return Enlarged(small, {name: Made(each, psnr(each, clean), ssim(each, clean)) for name, each in pictures.items()})
 
 
+@st.cache_resource(show_spinner=False, max_entries=64)
+@torch.inference_mode()
+def held_out_enlarged(kind: Kind, factor: int, numbers: tuple[int, ...]) -> tuple[Tensor, Enlarged]:
+    """Held-out pictures by their numbers, [B, C, H, W], and what every method makes of them."""
+    clean = held_out(kind.data).images(torch.tensor(numbers))
+    return clean, enlarged(kind, factor, clean)
+
+
 class Failures(NamedTuple):
     """Held-out pictures by their number: those on which least is gained, and those that are read as another class."""
 
