@@ -34,7 +34,7 @@ CASES = (
     ("compression: other images", "/compression", "button:has-text('Other images')", ("Enter",), "content"),
     ("latent variables: noise", "/latent_variables", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
     ("inference: noise of two peaks", "/inference", SLIDER, ("ArrowRight", "ArrowLeft"), "content"),
-    ("reparameterisation: another draw", "/reparameterisation", "button:has-text('Another draw')", ("Enter",), "content"),
+    ("reparameterisation: draw", "/reparameterisation", "button:has-text('Another draw')", ("Enter",), "content"),
     ("conditional: other styles", "/conditional", "button:has-text('Other styles')", ("Enter",), "content"),
     ("discrete: another image", "/discrete", "button:has-text('Another image')", ("Enter",), "content"),
 )  # fmt: skip
