@@ -94,15 +94,6 @@ def maps() -> None:
     )
 
 
-def next_start(key: str, new: bool) -> int:
-    """The seed in the link; the one after it where that has been used."""
-    start = controls.index_from_link(key, MOST_STARTS, 0, "start")
-    if new:
-        start = (start + 1) % MOST_STARTS
-        controls.to_link(key, start)
-    return start
-
-
 def link() -> None:
     """The linear autoencoder finds PCA's subspace, but not PCA's basis."""
     st.subheader("The link: does a linear autoencoder find PCA by itself?", anchor=False)
@@ -114,7 +105,7 @@ def link() -> None:
             "Train", type="primary", key="train linear", disabled=busy, help="Each time from another start."
         )
     trace: Trace | None = st.session_state.get("linear trace")
-    start = next_start("start", pressed and trace is not None)
+    start = controls.next_start("start", MOST_STARTS, pressed and trace is not None)
     if pressed:
         trace = st.session_state["linear trace"] = Trace(latent, start)
         begin("linear job", lesson.train_linear(trace))
@@ -197,7 +188,7 @@ def trap() -> None:
         "Memorise", type="primary", key="train memory", disabled=busy, help="Each time other images."
     )
     memory: Memory | None = st.session_state.get("memory")
-    start = next_start("draw", pressed and memory is not None)
+    start = controls.next_start("draw", MOST_STARTS, pressed and memory is not None)
     if pressed:
         memory = st.session_state["memory"] = lesson.new_memory(count, start)
         begin("memory job", lesson.memorise(memory))

@@ -46,15 +46,6 @@ def pick_task(name: str) -> tuple[Task | None, str]:
         return None, str(error)
 
 
-def next_start(new: bool) -> int:
-    """The seed in the link; the one after it where that has been used."""
-    start = controls.index_from_link("start", MOST_STARTS, 0, "start")
-    if new:
-        start = (start + 1) % MOST_STARTS
-        controls.to_link("start", start)
-    return start
-
-
 @frame.guarded
 def explore() -> None:
     """Train, look at a beat and what is made of it, and set a threshold."""
@@ -71,7 +62,7 @@ def explore() -> None:
     key = task.key if task is not None else name
     if trace is not None and (trace.task.key, trace.latent) != (key, latent):
         trace = None  # of other signals, or another network
-    start = next_start(pressed and trace is not None)
+    start = controls.next_start("start", MOST_STARTS, pressed and trace is not None)
     if pressed and task is not None:
         trace = st.session_state[TRACE] = Trace(task, latent, start)
         begin(JOB, lesson.train(trace))

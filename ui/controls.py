@@ -107,6 +107,15 @@ def index_from_link(key: str, count: int, start: int, what: str = "image") -> in
     return start
 
 
+def next_start(key: str, count: int, new: bool) -> int:
+    """The seed that stands in the link; the one after it where that has been used, and so it is kept."""
+    start = index_from_link(key, count, 0, "start")
+    if new:
+        start = (start + 1) % count
+        to_link(key, start)
+    return start
+
+
 def option_from_link(key: str, options: Sequence[str], start: str) -> str:
     """One of several options that a page itself put into the link."""
     arrived = st.query_params.get(key)

@@ -9,9 +9,7 @@ from typing import NamedTuple
 import streamlit as st
 from torch import Tensor
 
-from vae_core.latent.pictures import enlarge, png, to_bytes
-
-TIMES = 1  # how much a picture is enlarged in the file; the browser draws crisp pixels by itself, and less is sent
+from vae_core.latent.pictures import png, to_bytes
 
 
 class Row(NamedTuple):
@@ -48,4 +46,5 @@ def _row(row: Row, columns: int) -> str:
 
 
 def _address(picture: Tensor) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png(enlarge(picture, TIMES))).decode('ascii')}"
+    """In its own size: the browser enlarges it crisply, and less is sent."""
+    return f"data:image/png;base64,{base64.b64encode(png(picture)).decode('ascii')}"
