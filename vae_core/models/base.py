@@ -127,7 +127,10 @@ class LatentModel(nn.Module):
 
     def recon_per_image(self, x: Tensor, z: Tensor) -> Tensor:
         """-log p(x | z) for images [B, C, H, W] and codes [B, Z]: [B], nats per image."""
-        logits = self.decoder(z)
+        return self.recon_of_logits(self.decoder(z), x)
+
+    def recon_of_logits(self, logits: Tensor, x: Tensor) -> Tensor:
+        """-log p(x | z) for images and the decoder's outputs, both [B, C, H, W]: [B], nats per image."""
         if self.config.likelihood == "bernoulli":
             return bernoulli_nll(logits, x)
         learned = self.config.likelihood == "gaussian_learned"
