@@ -21,18 +21,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vae_core.losses": ("vae_core.errors",),
     "vae_core.objective": (),
     "vae_core.imaging": ("vae_core.errors",),
+    "vae_core.audio": ("vae_core.audio", "vae_core.errors"),
     "vae_core.detectors": (
         "vae_core.data", "vae_core.latent", "vae_core.models", "vae_core.training", "vae_core.errors",
     ),
+    "vae_core.bending": ("vae_core.exact", "vae_core.models"),
     "vae_core.exact": ("vae_core.exact", "vae_core.losses", "vae_core.errors"),
     "vae_core.strict_json": ("vae_core.errors",),
-    "vae_core.data": ("vae_core.data", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),
+    "vae_core.data": ("vae_core.data", "vae_core.audio", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),
     "vae_core.models": (
         "vae_core.models", "vae_core.losses", "vae_core.objective", "vae_core.imaging", "vae_core.errors",
     ),
     "vae_core.training": ("vae_core.training", "vae_core.objective", "vae_core.errors"),
     "vae_core.metrics": (
-        "vae_core.metrics", "vae_core.exact", "vae_core.latent", "vae_core.losses", "vae_core.errors",
+        "vae_core.metrics", "vae_core.exact", "vae_core.audio", "vae_core.latent", "vae_core.losses", "vae_core.errors",
     ),
     "vae_core.latent": ("vae_core.latent", "vae_core.errors", "vae_core.folders"),
     "vae_core.checkpoints": ("vae_core.models", "vae_core.errors", "vae_core.folders", "vae_core.strict_json"),

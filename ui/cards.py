@@ -17,7 +17,7 @@ from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder
 from vae_core.latent.traversals import order_by_kl
 from vae_core.metrics.stored import wrong_scores
-from vae_core.models import MODELS, LatentModel
+from vae_core.models import MODELS, is_latent
 from vae_core.recipes import RECIPES, in_bank
 from vae_core.runs.folder import NAME
 from vae_core.runs.transfer import wrong_training
@@ -68,7 +68,7 @@ class ModelCard:
 
     @property
     def title(self) -> str:
-        kind = "autoencoder" if self.beta is None else f"VAE, β = {self.beta:g}"
+        kind = MODELS[self.model_name].title if self.beta is None else f"VAE, β = {self.beta:g}"
         return f"{self.run}: {kind}" if self.run is not None else kind[0].upper() + kind[1:]
 
     @property
@@ -170,7 +170,7 @@ def _read_run(folder: str, weights: str, scores: str) -> FoundRun:
     run = Path(folder).parent.name
     try:
         told = read_description(Path(folder))
-        if not issubclass(MODELS[told.model_name], LatentModel):
+        if not is_latent(told.model_name):
             return FoundRun(None, (0, 0, 0), None)
         card, complaint = card_of(told, f"{RUN}{run}@{weights}", Path(folder), run)
     except InvalidInput as error:

@@ -11,13 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui import controls
 from vae_core.data import Dataset, datasets, own
-from vae_core.models import MODELS, LatentModel
+from vae_core.models import MODELS, is_latent
 from vae_core.recipes import Recipe
 from vae_core.training import TrainSettings
 from vae_core.training.device import available
 from vae_core.training.settings import WHOLE
 
-KINDS = {kind.title: name for name, kind in MODELS.items() if issubclass(kind, LatentModel)}
+KINDS = {kind.title: name for name, kind in MODELS.items() if is_latent(name)}
 SCHEDULES = {
     "constant": "constant",
     "warm-up": "warm-up",

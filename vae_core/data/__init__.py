@@ -7,6 +7,8 @@ from vae_core.data.base import Dataset, ImageSource, Split
 from vae_core.data.cifar10 import CIFAR10
 from vae_core.data.fashion_mnist import FASHION_MNIST
 from vae_core.data.mnist import MNIST
+from vae_core.data.names import NAMES
+from vae_core.data.spoken_digits import SPOKEN_DIGITS, VOICES
 from vae_core.data.sprites import SPRITES
 from vae_core.errors import InvalidInput
 
@@ -16,17 +18,22 @@ DATASETS: dict[str, Dataset] = {
     "sprites": SPRITES,
     "cifar10": CIFAR10,
 }
+# Of a single lesson, and not bundled: no page offers them, nor needs them for what is trained already.
+LESSON_DATA: dict[str, Dataset] = {"names": NAMES, "voices": VOICES, "spoken_digits": SPOKEN_DIGITS}
 
-__all__ = ["DATASETS", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets", "unchanged"]
+__all__ = [
+    "DATASETS", "LESSON_DATA", "Dataset", "ImageSource", "Split", "damaged_datasets", "dataset", "datasets",
+    "unchanged",
+]  # fmt: skip
 
 
 def dataset(name: str) -> Dataset:
-    """A dataset by name: one of DATASETS, or "own-NAME" for what somebody added here.
+    """A dataset by name: one of DATASETS or LESSON_DATA, or "own-NAME" for what somebody added here.
 
     Raises InvalidInput for a name that there is not, and for own data that are damaged.
     """
-    if name in DATASETS:
-        return DATASETS[name]
+    if found := (DATASETS | LESSON_DATA).get(name):
+        return found
     short = name.removeprefix(own.PREFIX)
     if short == name or short not in own.names():
         raise InvalidInput(f"There are no data {name[:60]!r}; choose one of {', '.join(_names())}.")

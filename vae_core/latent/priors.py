@@ -1,4 +1,4 @@
-"""Where new codes are drawn from: the prior of a VAE, or a Gaussian fitted to an autoencoder's codes."""
+"""Where new codes are drawn from: the prior of a VAE, or what was fitted to codes: a Gaussian, or a mixture of some."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from vae_core.errors import InvalidInput
+
+POINTS = 256  # at which densities are computed at once
 
 
 class Gaussian(NamedTuple):
@@ -41,6 +43,10 @@ class Gaussian(NamedTuple):
         """Standard normal points [N, Z] (draws, or a quantile grid) -> the same points of this Gaussian."""
         return self.mean + standard.to(self.mean) @ self.cholesky.T
 
+    def log_density(self, points: Tensor) -> Tensor:
+        """log N(z) of points [N, Z]: [N], nats."""
+        return gaussian_log_density(points, self.mean[None], self.cholesky[None])[:, 0]
+
     def sample(self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draws [N, Z]; the temperature multiplies the standard deviation, 0 gives the mean alone.
 
@@ -51,6 +57,45 @@ class Gaussian(NamedTuple):
         if not (math.isfinite(temperature) and temperature >= 0):
             raise InvalidInput(f"The temperature is {temperature}; choose a number from 0 upwards, usually up to 2.")
         return self.place(temperature * torch.randn(count, len(self.mean), generator=generator))
+
+
+class Mixture(NamedTuple):
+    """A mixture of K normal distributions over Z latents."""
+
+    weights: Tensor  # [K], positive, sum 1
+    means: Tensor  # [K, Z]
+    choleskys: Tensor  # [K, Z, Z], lower triangular
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """log p(z) of points [N, Z]: [N], nats."""
+        each = gaussian_log_density(points, self.means, self.choleskys)
+        return (each + self.weights.log()).logsumexp(1)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws [N, Z]: first which Gaussian, then where in it."""
+        if count < 1:
+            raise InvalidInput(f"{count} samples were asked for; choose at least 1.")
+        which = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        noise = torch.randn(count, self.means.shape[1], 1, generator=generator)
+        return self.means[which] + (self.choleskys[which] @ noise)[:, :, 0]
+
+
+def gaussian_log_density(points: Tensor, means: Tensor, choleskys: Tensor) -> Tensor:
+    """log N(z; mean, L L^T) of points [N, Z] under K Gaussians with means [K, Z] and factors [K, Z, Z]: [N, K]."""
+    inverse = torch.linalg.inv(choleskys)  # of small triangular matrices
+    away = torch.einsum("kij,nj->nki", inverse, points) - torch.einsum("kij,kj->ki", inverse, means)
+    width = choleskys.diagonal(dim1=1, dim2=2).log().sum(1)
+    return -0.5 * (away.square().sum(2) + points.shape[1] * math.log(2 * math.pi)) - width
+
+
+def aggregate_log_density(points: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    """log q(z) of points [M, Z], q(z) the mean of the posteriors N(mean, std^2) [N, Z] of N images: [M], nats. It is
+    the aggregate posterior of these images, exactly."""
+    found = []
+    for part in points.split(POINTS):
+        away = (part[:, None] - means) / stds  # [m, N, Z]
+        found.append((-0.5 * away.square() - stds.log()).sum(2).logsumexp(1))
+    return torch.cat(found) - math.log(len(means)) - 0.5 * points.shape[1] * math.log(2 * math.pi)
 
 
 def standard_normal(latent: int) -> Gaussian:
@@ -73,3 +118,25 @@ def fit_gaussian(codes: Tensor) -> Gaussian:
     jitter = 1e-6 * covariance.diagonal().mean() + 1e-12
     cholesky = torch.linalg.cholesky(covariance + jitter * torch.eye(latent).to(covariance))
     return Gaussian(mean.float(), cholesky.float())
+
+
+def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
+    """The mixture of so many Gaussians with full covariances that expectation maximisation finds for codes [N, Z], by
+    scikit-learn, started from k-means.
+
+    Raises InvalidInput for fewer codes than twice the components, or codes that are not finite.
+    """
+    if components < 1 or len(codes) < 2 * components or not codes.isfinite().all():
+        raise InvalidInput(
+            f"A mixture of {components} Gaussians cannot be fitted to {len(codes)} codes; give one Gaussian or more, "
+            "and for each at least two codes, all finite."
+        )
+    from sklearn.mixture import GaussianMixture
+
+    found = GaussianMixture(components, reg_covar=1e-5, random_state=seed, max_iter=200).fit(codes.double().numpy())
+    covariances = torch.from_numpy(found.covariances_)
+    return Mixture(
+        torch.from_numpy(found.weights_).float(),
+        torch.from_numpy(found.means_).float(),
+        torch.linalg.cholesky(covariances).float(),
+    )

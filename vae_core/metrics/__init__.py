@@ -12,10 +12,14 @@ from vae_core.metrics.completeness import completeness
 from vae_core.metrics.conditional import conditional
 from vae_core.metrics.continuity import continuity
 from vae_core.metrics.discrete import discrete
+from vae_core.metrics.drawn import drawn
 from vae_core.metrics.elbo import elbo
 from vae_core.metrics.mig import mig
+from vae_core.metrics.names import names
 from vae_core.metrics.restoration import restoration
 from vae_core.metrics.trial import Source, Spread, Trial, as_json
+from vae_core.metrics.voice import voice
+from vae_core.metrics.vq_vae import code_prior, vector_quantised
 
 __all__ = ["METRICS", "Metric", "Number", "Spread", "Trial", "evaluate_all"]
 
@@ -113,6 +117,65 @@ METRICS: dict[str, Metric] = {
             "elbo": Number("ELBO at beta 1", "nats per image", "higher"),
             "relaxed_recon": Number("reconstruction with soft letters", "nats per image", "neither"),
             "used": Number("letters in use", "letters a place", "higher"),
+        },
+    ),
+    "names": Metric(
+        "Names given back",
+        names,
+        "Bowman et al. 2016",
+        needs=("words",),
+        numbers={
+            "exact": Number("names that come back letter for letter", "share of names", "higher"),
+            "letters_right": Number("letters in their place", "share of letters", "higher"),
+            "bits_per_letter": Number("-ELBO", "bits per letter", "lower"),
+        },
+    ),
+    "vector_quantised": Metric(
+        "Reconstruction by way of a codebook, and its usage",
+        vector_quantised,
+        "van den Oord, Vinyals and Kavukcuoglu 2017",
+        needs=("codebook",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "distance": Number("squared distance to the codes", "per map", "neither"),
+            "unexplained": Number("squared error over variance", "share", "lower"),
+            "perplexity": Number("perplexity of the codes", "codes", "higher"),
+            "used": Number("codes in use", "codes", "higher"),
+        },
+    ),
+    "code_prior": Metric(
+        "Cost of code maps under a prior",
+        code_prior,
+        "van den Oord et al. 2016",
+        needs=("code maps",),
+        numbers={
+            "map_nats": Number("a code map", "nats per map", "lower"),
+            "code_nats": Number("a code", "nats per code", "lower"),
+            "saved": Number("saved of the nats of uniform codes", "share", "higher"),
+        },
+    ),
+    "drawn": Metric(
+        "Evidence lower bound of a posterior known by its draws",
+        drawn,
+        "Kingma et al. 2016; Sonderby et al. 2016",
+        needs=("draws",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "kl": Number("KL to the prior", "nats per image", "neither"),
+            "elbo": Number("ELBO at beta 1", "nats per image", "higher"),
+        },
+    ),
+    "voice": Metric(
+        "Speech said again from its codes",
+        voice,
+        "van den Oord, Vinyals and Kavukcuoglu 2017",
+        needs=("spoken",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "mse_over_variance": Number("error of the spectrogram", "shares of its variance", "lower"),
+            "perplexity": Number("codes in use", "codes", "higher"),
+            "bits_per_second": Number("codes", "bits per second", "lower"),
+            "bits_used": Number("codes by their entropy", "bits per second", "lower"),
         },
     ),
     "restoration": Metric(

@@ -5,15 +5,21 @@ from __future__ import annotations
 
 from vae_core.recipes import (
     anomaly,
+    beyond,
+    collapse,
     colourisation,
     conditional,
     denoising,
     discrete,
     explorers,
     judges,
+    loss,
+    names,
     parts,
     reduction,
     super_resolution,
+    voice,
+    vq_vae,
 )
 from vae_core.recipes.recipe import IMAGE, Recipe, changed
 
@@ -29,6 +35,12 @@ BANKS: dict[str, tuple[Recipe, ...]] = {
     "anomaly": tuple(anomaly.bank()),
     "conditional": tuple(conditional.bank()),
     "discrete": tuple(discrete.bank()),
+    "vq-vae": tuple(vq_vae.bank()),
+    "names": tuple(names.bank()),
+    "beyond": tuple(beyond.bank()),
+    "collapse": tuple(collapse.bank()),
+    "loss": tuple(loss.bank()),
+    "voice": tuple(voice.bank()),
 }
 
 RECIPES: dict[str, Recipe] = {

@@ -33,7 +33,7 @@ from torch import Tensor
 from vae_core.data import Dataset, unchanged
 from vae_core.errors import InvalidInput
 from vae_core.folders import runs_folder, write_whole
-from vae_core.models import MODELS, LatentModel
+from vae_core.models import is_latent
 from vae_core.recipes import Recipe
 from vae_core.runs.config import CONFIG, RunConfig, new_config, read_config, write_json
 from vae_core.runs.locks import is_locked, queue_lock
@@ -155,7 +155,7 @@ class Run:
     @property
     def is_pictured(self) -> bool:
         """Whether it has frames: what has no codes has no latent plane."""
-        return issubclass(MODELS[self.config.recipe.model], LatentModel)
+        return is_latent(self.config.recipe.model)
 
     def status(self) -> Status:
         """Where the run stands now. One that says it runs is believed only while a worker holds its lock."""

@@ -14,6 +14,7 @@ from vae_core.errors import InvalidInput
 from vae_core.metrics import evaluate_all
 from vae_core.models import ConditionalVAE, LatentModel
 from vae_core.recipes import judge_of
+from vae_core.runs.code_maps import as_code_maps
 from vae_core.runs.transfer import wrong_training
 from vae_core.training import TrainSettings
 
@@ -36,7 +37,7 @@ def evaluate(checkpoint: Checkpoint, progress: Callable[[float, str], None] | No
             f"What {checkpoint.name} tells of its training cannot be right ({', '.join(wrong)}); train it anew."
         )
     unchanged(checkpoint.dataset, checkpoint.training.get("data_stamp"))
-    source = held_out_source(checkpoint.dataset, checkpoint.training)
+    source = as_code_maps(held_out_source(checkpoint.dataset, checkpoint.training), checkpoint.model.config)
     judge = None
     if isinstance(checkpoint.model, LatentModel | ConditionalVAE):
         name = judge_of(checkpoint.dataset)

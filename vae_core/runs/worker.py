@@ -29,6 +29,7 @@ from vae_core.models import MODELS, LatentModel
 from vae_core.recipes import Recipe
 from vae_core.runs import queue
 from vae_core.runs.board import Board
+from vae_core.runs.code_maps import as_code_maps
 from vae_core.runs.config import CONFIG
 from vae_core.runs.folder import EVENTS, SNAPSHOT, STOP, Run, Status
 from vae_core.runs.pictures import Pictures, frame_steps
@@ -170,9 +171,10 @@ class _Worker:
         torch.manual_seed(settings.seed)
         model = MODELS[recipe.model](recipe.config)
         source = subset(data.load("train", device), device, settings.labels, settings.images)
+        source = as_code_maps(source, recipe.config, device)
         if tuple(source.shape) != tuple(recipe.config.image):
             raise InvalidInput(f"The model sees images {recipe.config.image}; {recipe.data} has {source.shape}.")
-        held_out = held_out_source(recipe.data, settings, device)
+        held_out = as_code_maps(held_out_source(recipe.data, settings, device), recipe.config, device)
         training = self.session.training = Training(model, source, settings, device, held_out, shard=self.shard)
         if snapshot := from_first(self.shard, lambda: read_snapshot(run)):
             training.restore(snapshot)
