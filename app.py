@@ -29,6 +29,7 @@ PAGES = {
         st.Page("pages/latent_variables.py", title="Latent variable models"),
         st.Page("pages/inference.py", title="Variational inference"),
         st.Page("pages/reparameterisation.py", title="Reparameterisation"),
+        st.Page("pages/loss.py", title="The loss"),
     ],
     "Latent spaces": [
         st.Page("pages/latent_map.py", title="Latent map"),
@@ -40,6 +41,13 @@ PAGES = {
     "Variants": [
         st.Page("pages/conditional.py", title="Conditional VAE"),
         st.Page("pages/discrete.py", title="Discrete VAE"),
+        st.Page("pages/beyond_gaussian.py", title="Beyond the Gaussian"),
+        st.Page("pages/names.py", title="Names"),
+        st.Page("pages/vq_vae.py", title="VQ-VAE"),
+        st.Page("pages/voice.py", title="Voice"),
+    ],
+    "Limits": [
+        st.Page("pages/collapse.py", title="Collapse, holes, missing modes"),
     ],
     "Training": [
         st.Page("pages/train.py", title="Train"),

@@ -14,7 +14,8 @@ LESSONS = [name for name in NAMED if name != "home"]
 # Lessons on data of one's choice; runs bring theirs along, and some lessons stand on one dataset.
 SETTLED = (
     "runs", "parts", "compression", "denoising", "super_resolution", "signals", "reparameterisation", "inference",
-    "colourisation", "latent_variables", "discrete",
+    "colourisation", "latent_variables", "discrete", "names", "vq_vae", "voice", "loss",
+    "beyond_gaussian", "collapse",
 )  # fmt: skip
 ON_DATA = [name for name in LESSONS if name not in SETTLED]
 NONSENSE = ("nan", "1e9", "../../etc/passwd", "beta 3", "<script>")
