@@ -6,8 +6,8 @@ For each model: codes of the first 20,000 training images (of a VAE one draw fro
 Gaussian, a mixture and a flow. Of codes drawn from each, 2 x 2,000 are decoded and compared, by the features of the
 bundled classifier, with as many held-out images. `gain` is what the ELBO of the held-out images gains when the fit
 takes the prior's place. Then, for the models told the class, draws whose classes are as frequent as in the data.
-And the codes of the lesson's VAEs with an autoregressive decoder: do draws have the class of the image whose code they
-were drawn from? Numbers go to assets/results/collapse.json, fits and pictures to collapse.safetensors.
+And of the models of the lesson's bank: does what is decoded, or drawn, from an image's code have the image's class?
+Numbers go to assets/results/collapse.json, fits and pictures to collapse.safetensors.
 """
 
 from __future__ import annotations
@@ -154,16 +154,18 @@ def of_told(name: str, held: Held) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return {"normal": told}, {f"normal.{key}": value for key, value in pictures.items()}
 
 
-def of_before(name: str, held: Held) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A VAE with an autoregressive decoder: how often a draw from an image's code has the image's class."""
+def of_bank(name: str, held: Held) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A model of the lesson on collapse: how often what it makes of an image's code has the image's class."""
     model: Any = read_bundled(name).model
     images = Binarised(held.source, BINARISED)
     z = codes_of(model, images, SAMPLES, SEED)
     noise = torch.Generator().manual_seed(SEED)
-    pictures = torch.cat(
-        [model.draw(part, torch.rand(len(part), *images.shape, generator=noise)) for part in z.split(250)]
-    )
-    seen = torch.cat([held.judge(part) for part in pictures.split(500)]).argmax(-1)
+    if hasattr(model, "draw"):
+        thrown = torch.rand(SAMPLES, *images.shape, generator=noise)
+        parts = [model.draw(*part) for part in zip(z.split(250), thrown.split(250), strict=True)]
+    else:
+        parts = [model.decode(part) for part in z.split(250)]
+    seen = torch.cat([held.judge(part) for part in parts]).argmax(-1)
     kept = (seen == held.source.labels[:SAMPLES]).double().mean().item()
     return {"images": SAMPLES, "kept_class": round(kept, 4)}, {}
 
@@ -173,8 +175,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="some of the models")
     parser.add_argument("--write", action="store_true", help="after each model")
     options = parser.parse_args()
-    before = [recipe.name for recipe in BANKS["collapse"]]
-    kinds = {**dict.fromkeys(PLAIN, of_plain), **dict.fromkeys(TOLD, of_told), **dict.fromkeys(before, of_before)}
+    bank = [recipe.name for recipe in BANKS["collapse"]]
+    kinds = {**dict.fromkeys(PLAIN, of_plain), **dict.fromkeys(TOLD, of_told), **dict.fromkeys(bank, of_bank)}
     with torch.no_grad():
         held = Held()
         for name in options.only or [each for each in kinds if each in bundled()]:

@@ -10,6 +10,7 @@ from ui.figures import PLOT
 from ui.figures.beyond import crowd, density_map, gap_bars
 from ui.lessons import beyond as lesson
 from ui.picture_rows import Row, picture_rows
+from ui.small_table import small_table
 from vae_core.bending import FAMILIES, fit
 from vae_core.data import dataset
 from vae_core.exact.told import REACH, TOLD
@@ -87,7 +88,7 @@ def pictures() -> None:
     names = lesson.offered(lesson.KINDS)
     if not names:
         return
-    st.subheader("The same digits, seven ways of training" if len(names) == 7 else "Side by side", anchor=False)
+    st.subheader(f"{len(names)} models side by side", anchor=False)
     seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = controls.choose("Show", [SAMPLES, COPIES], key="show")
@@ -116,14 +117,15 @@ def compare() -> None:
     if not rows:
         st.info("Nothing was measured yet. Do it: `python -m benchmarks.density --write`.")
         return
-    formats = {"training, minutes": "%.0f", "precision": "%.3f", "coverage": "%.3f"}
     columns = [key for key in rows[0] if key not in ("model", "it changes")]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={key: st.column_config.NumberColumn(format=formats.get(key, "%.2f")) for key in columns},
-    )
-    st.markdown(lesson.caption())
+    small_table([row["model"] for row in rows], {key: [told(key, row[key]) for row in rows] for key in columns})
+    st.caption(lesson.caption())
+
+
+def told(column: str, value: float | None) -> str:
+    """A number of the table as text."""
+    digits = {"minutes": 0, "precision": 2, "coverage": 2}.get(column, 1 if "chet" in column else 2)
+    return "\u2013" if value is None else f"{value:.{digits}f}"
 
 
 SEEN = """

@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import cache, controls, frame
-from ui.figures import PLOT, kl_bars
+from ui.figures import PLOT
 from ui.figures.collapse import by_class, excess_map
+from ui.latent_rows import latent_rows
 from ui.lessons import collapse as lesson
-from ui.lessons import scores
-from ui.palette import ROLE_COLOURS
 from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table
 from vae_core.data import dataset
@@ -17,75 +16,61 @@ from vae_core.latent.flow import Coupling
 from vae_core.latent.grids import tile
 from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Mixture, aggregate_log_density
-from vae_core.metrics.active_latents import THRESHOLD
 from vae_core.metrics.coverage import covered
 from vae_core.models import AutoregressiveVAE
+from vae_core.recipes.collapse import DEPTH
 
 TURNS, MOST_SEEDS = 100, 1_000_000
+IMAGES = 2000  # whose class benchmarks/collapse.py looked for
 THROWS, COLUMNS, DOTS = 3, 12, 100
 ACROSS, DOWN = 10, 5  # pictures of the first draws
 
 
 @frame.part
 def sleep() -> None:
-    """Ten codes and one throw of the dice."""
+    """Every latent moved, in a VAE that uses few of them."""
     st.subheader("A code that sleeps", anchor=False)
-    trained = lesson.trained()
-    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        name = trained[controls.choose("Trained with", list(trained), key="trained")]
-        turn = controls.index_from_link("images", TURNS, 0, "set of images")
-        seed = controls.index_from_link("dice", MOST_SEEDS, 0, "throw")
-        st.button("Other images", on_click=lambda: controls.to_link("images", (turn + 1) % TURNS))
-        st.button("Other dice", on_click=lambda: controls.to_link("dice", (seed + 1) % MOST_SEEDS))
+    with st.container(key="controls"):
+        title = controls.choose("Trained with", list(lesson.WAYS), key="trained")
+    way, names = lesson.WAYS[title], [lesson.deep_name(each) for each in lesson.WAYS.values()]
+    strips, training = lesson.strips(lesson.deep_name(way)), cache.checkpoint(lesson.deep_name(way)).training
     with st.container(key="figure"):
-        left, right = st.columns([8, 4], gap="medium")
-        with left:
-            throws = lesson.drawn(name, turn, seed, THROWS)
-            x = lesson.black_and_white(lesson.specimens(turn))
-            rows = [
-                Row(f"Throw {throw + 1}", "the same dice for all ten codes", throws[throw]) for throw in range(THROWS)
-            ]
-            picture_rows([Row("Held-out images", "one of each class", x), *rows])
-        with right:
-            show_latents(name)
+        latent_rows(strips, max(lesson.strips(name)[0].kl for name in names))
+    low, high = (f"{end:g}".replace("-", "\N{MINUS SIGN}") for end in lesson.REACHES[[0, -1]].tolist())
+    st.caption(
+        f"Each row: one latent moved from {low} to {high}, the others at 0, and its KL to the prior. VAE with {DEPTH} hidden "
+        f"layers on each side and {len(strips)} latents, trained on MNIST in black and white, {training['epochs']} epochs. "
+        f"Nats per image, means over all {frame.held_out_words(lesson.DATA)} Awake: more than {lesson.AWAKE:g} nats. Class "
+        f"kept: reconstructions of the first {IMAGES:,} that our classifier takes for the image's class."
+    )
+    small_table(lesson.SHORT, lesson.compared(names), list(lesson.WAYS).index(title))
+    st.markdown("**And the loss may like it.** Here the decoder also sees the pixels that it has drawn already:")
+    same_dice(way)
+
+
+def same_dice(way: str) -> None:
+    """Ten codes and one throw of the dice."""
+    ways = list(lesson.WAYS.values())
+    name, names = lesson.before_name(way), [lesson.before_name(each) for each in ways]
+    turn = controls.index_from_link("images", TURNS, 0, "set of images")
+    seed = controls.index_from_link("dice", MOST_SEEDS, 0, "throw")
+    throws = lesson.drawn(name, turn, seed, THROWS)
+    x = lesson.black_and_white(lesson.specimens(turn))
+    rows = [Row(f"Throw {throw + 1}", "the same dice for all", throws[throw]) for throw in range(THROWS)]
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        picture_rows([Row("Held-out images", "one of each class", x), *rows])
+    with right:
+        small_table(lesson.SHORT, lesson.compared(names), ways.index(way))
+        with st.container(horizontal=True):
+            st.button("Other images", on_click=lambda: controls.to_link("images", (turn + 1) % TURNS))
+            st.button("Other dice", on_click=lambda: controls.to_link("dice", (seed + 1) % MOST_SEEDS))
     config = lesson.model(name).config
     st.caption(
-        f"VAE with {config.latent} latents whose decoder also sees the pixels already drawn, up to "
-        f"{config.window // 2} rows above; trained on MNIST in black and white, "
-        f"{cache.checkpoint(name).training['epochs']} epochs. Each column is drawn from the code of the image on top, "
-        f"pixel by pixel. KL: means over all {frame.held_out_words(lesson.DATA)} Active: the posterior mean varies "
-        f"by more than {THRESHOLD:g}."
-    )
-    show_cures()
-
-
-def show_latents(name: str) -> None:
-    """The KL of each latent, on one scale for all models."""
-    found = scores(name, "kl_per_latent", "activity")
-    kl, active = found["kl_per_latent"], [each > THRESHOLD for each in found["activity"]]
-    order = sorted(range(len(kl)), key=lambda place: -kl[place])
-    reach = max(max(scores(each, "kl_per_latent")["kl_per_latent"]) for each in lesson.trained().values())
-    names = [f"latent {place + 1}" for place in order]
-    figure = kl_bars(
-        names, [kl[place] for place in order], [active[place] for place in order], ROLE_COLOURS["vae"], reach
-    )
-    st.plotly_chart(figure, config=PLOT, key="latents")
-
-
-def show_cures() -> None:
-    rows = lesson.compared()
-    small_table(
-        [row["trained with"] for row in rows],
-        {
-            "KL": [f"{row['KL']:.2f}" for row in rows],
-            "reconstruction": [f"{row['reconstruction']:.1f}" for row in rows],
-            "\N{MINUS SIGN}ELBO": [f"{row['-ELBO']:.1f}" for row in rows],
-            "active latents": [str(row["active latents"]) for row in rows],
-            "draws of its class": [row["draws of its class"] for row in rows],
-        },
-    )
-    st.caption(
-        "Nats per image. The last column: our classifier's word on one draw from the code of each of 2,000 images."
+        f"VAE with {config.latent} latents, trained on MNIST in black and white, "
+        f"{cache.checkpoint(name).training['epochs']} epochs; its decoder sees up to {config.window // 2} rows above. "
+        "Each column is drawn from the code of the image on top, pixel by pixel. Where draws of one throw are alike, "
+        f"their codes say the same. Class kept: draws from the codes of {IMAGES:,} held-out images."
     )
 
 
@@ -175,7 +160,7 @@ def deep(seed: int) -> None:
     )
     small_table(list(lesson.PRIORS), prior_columns(name))
     st.caption(
-        f"{title.capitalize()}, 10 latents, trained on MNIST; the same noise in every row. An autoencoder has no ELBO "
+        f"{title[0].upper()}{title[1:]}, 10 latents, trained on MNIST; the same noise in every row. An autoencoder has no ELBO "
         "that could gain."
     )
 
@@ -226,10 +211,12 @@ def missing() -> None:
 
 
 SEEN = """
-- **A decoder that can do without the code does.** It guesses each pixel from those before, and a code would cost KL
-  from the first step. Ten codes, one throw of the dice: the same picture ten times. The ELBO does not complain.
-- **The cure is a better start.** Fade the KL in, or let each latent have some nats for nothing: by the time that the
-  code costs, it is worth its price. Or take a weaker decoder.
+- **A code that is not read falls asleep.** In a deep network it has little to say at first, while its KL costs from the
+  first step: nearly all latents fall asleep, and moving one moves nothing. Nothing warns; the training just goes on.
+- **Free bits wake all latents here; fading the KL in does not.** A latent that may keep some nats for nothing has no
+  reason to fall asleep.
+- **A strong decoder can do without a code.** It guesses each pixel from those before, and the ELBO is the better for
+  it: the loss alone would not choose free bits. Nor is awake yet useful: the digit is still mostly the dice's.
 - **The prior is a promise.** Where it promises codes that no image has, samples are undefined; where images have codes
   that it hardly draws, samples are missing. Neither is seen in a reconstruction.
 - **What was fitted afterwards draws where images are.** That needs no new training of the VAE, and works for an
@@ -256,14 +243,11 @@ Ghosh et al. 2020 (a mixture, for autoencoders). Coverage and density: Naeem et 
 
 frame.opening(
     "What goes wrong in a VAE whose loss looks fine?",
-    "Choose how it was trained and see what ten codes draw with the same dice. Below: codes that no image has, and "
-    "pictures that never come."
-    if lesson.trained()
-    else "Choose where codes are drawn from. Below: pictures that never come.",
+    "Choose how it was trained and see which of its latents move anything. Below: codes that no image has, and "
+    "pictures that never come.",
 )
-if lesson.trained():
-    sleep()
-    st.divider()
+sleep()
+st.divider()
 holes()
 st.divider()
 missing()

@@ -83,9 +83,9 @@ def turn() -> None:
         + r"$\hat x$: what the decoder makes of its code; $C$: weight "
         r"of the squared error, summed over the pixels; $\beta$: weight of the KL beside it; $\sigma$: scale of the "
         "decoder's Gaussian. "
-        f"{len(stops)} VAEs with 2 latents, the same small MLP, each trained on MNIST with its own C; means over "
-        f"{frame.held_out_words(DATA)} ELBO: with its constants, each with its own \u03c3; densities may be above 1, "
-        "so it may be above 0."
+        f"{len(stops)} VAEs with 2 latents, the same small MLP, each trained on MNIST with its own C "
+        f"({lesson.epochs()} epochs); means over {frame.held_out_words(DATA)} ELBO: with its constants, "
+        "each with its own \u03c3; densities may be above 1, so it may be above 0."
     )
 
 

@@ -140,9 +140,9 @@ SEEN = """
   showed it the same recording by two people: it learned each voice from that person's own recordings.
 - **Codes are shared.** Point at one: it occurs in several digits, wherever there is a similar sound.
 - **Separation is not complete.** The table says how much of the voice can still be guessed from the codes. A larger
-  codebook would carry more of it, a smaller one would lose words.
+  codebook leaves more room for it, a smaller one less room for words.
 - **What it has not heard, it cannot say.** Six men and ten words: another voice or word is put together from sounds
-  of these, and often wrongly.
+  of these, and may come out as something else.
 - **It sounds rough.** Pitch is hardly in the codes, so the decoder answers with a mean of many pitches; and the phases
   are guessed. The paper's decoder is a WaveNet, a far larger network that writes the samples of the sound themselves.
 """

@@ -122,7 +122,7 @@ def codebooks() -> None:
     if not names:
         return
     st.subheader("A codebook can die", anchor=False)
-    left, right = st.columns([6, 6], gap="large", vertical_alignment="center")
+    left, right = st.columns([5, 7], gap="large", vertical_alignment="center")
     with left:
         figure = usage_lines({title: lesson.usage(name) for title, name in names.items()})
         st.plotly_chart(figure, config=PLOT, key="usage")
@@ -135,9 +135,9 @@ def codebooks() -> None:
     picture_rows(rows)
     st.caption(
         f"The same network, trained on MNIST each way; all numbers over all {frame.held_out_words('mnist')} Recon: "
-        "minus log-likelihood, of a Gaussian with one fixed sigma (a density, so it may be negative). Codebook and "
-        "commitment: the same squared distance, summed over a map; with moving means the codebook's has no gradient, "
-        "but measures the same. Perplexity: effective number of codes."
+        "minus log-likelihood, nats per image, of a Gaussian with one fixed sigma (a density, so it may be negative). "
+        "Codebook and commitment: the same squared distance, summed over a map; with moving means the codebook's has "
+        "no gradient, but measures the same. Perplexity: effective number of codes."
     )
 
 
@@ -187,8 +187,9 @@ SEEN = """
 - **The nearest code has no slope**, so the gradient of the reconstruction is copied past the choice:
   *straight-through*. The encoder learns from it, the codebook does not; that is what the second term is for, or a
   moving mean. The third makes the encoder stay where the codes are.
-- **Codes die.** One that is nearest to nothing gets no gradient and no mean, and never comes back by itself. Setting
-  dead codes to vectors of the batch keeps the whole book in use; perplexity tells how much of it is.
+- **Codes die.** One that is nearest to nothing gets no gradient and no mean; it stays where it is, and comes back only
+  if the encoder's vectors happen to move there. Setting dead codes to vectors of the batch keeps the whole book in use;
+  perplexity tells how much of it is.
 - **The VQ-VAE itself has no prior.** To it all maps are alike, and maps by chance are no pictures. A second model
   learns afterwards which code follows which.
 """

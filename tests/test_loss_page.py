@@ -195,7 +195,9 @@ def test_main_path(browser: Browser, app: str) -> None:
     expect(page.get_by_text("With \u03c3 =").first).to_be_visible(timeout=90_000)
     samples = page.get_by_role("img", name=re.compile("^Samples: 8 pictures"))
     before = samples.locator("img").first.get_attribute("src")
-    figure = page.get_by_test_id("stPlotlyChart").first.bounding_box()
+    chart = page.locator(".st-key-figure").get_by_test_id("stPlotlyChart")
+    expect(chart).to_be_visible()
+    figure = chart.bounding_box()
     assert figure is not None and figure["y"] + figure["height"] < 800, "dial and figure stand on one screen"
     slider.focus()
     learned = next(i for i, stop in enumerate(lesson.dial()) if stop.learned)

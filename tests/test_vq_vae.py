@@ -332,7 +332,7 @@ def test_a_bundled_codebook_holds_what_is_said_of_it(name: str) -> None:
     if name == "cifar-vq":
         assert found["unexplained"] <= 0.07 and found["perplexity"] >= 0.6 * codes  # type: ignore[operator]
     if name == "mnist-vq-dead":
-        assert found["used"] < 0.5 * codes, "most of it died"  # type: ignore[operator]
+        assert found["used"] < 0.75 * codes and found["perplexity"] < 0.5 * codes, "a good part of it died"  # type: ignore[operator]
     assert len(found["usage"]) == codes and sum(found["usage"]) == pytest.approx(1)
 
 

@@ -104,7 +104,7 @@ function createMap() {
       return node;
     });
     const dead = usage.filter((share) => !share).length;
-    count.textContent = `the codebook: ${usage.length} codes, ${dead ? `${dead} of them dead (crossed out)` : "all in use"}; a click puts one into the cell`;
+    count.textContent = `the codebook: ${usage.length} codes, ${dead ? `${dead} dead (crossed out)` : "all in use"}; a click puts one into the cell`;
     book.style.setProperty("--columns", usage.length > 200 ? 32 : 16);
     book.replaceChildren(...nodes);
   }

@@ -10,25 +10,27 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ui import cache
+from ui.latent_rows import Strip
 from ui.lessons import read_results, scores
-from vae_core.checkpoints import bundled
 from vae_core.data.binarise import Binarised
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.flow import Flow
+from vae_core.latent.grids import tile
 from vae_core.latent.holes import Window, window_grid
+from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, Mixture, standard_normal
+from vae_core.latent.traversals import order_by_kl, traverse
 from vae_core.models import AutoregressiveVAE
 from vae_core.runs.scores import BINARISED
 
 DATA = "mnist"
 RESULTS, FITS = ASSETS / "results" / "collapse.json", ASSETS / "results" / "collapse.safetensors"
 REMEDY = "Make it again: `python -m benchmarks.collapse --write`."
-TRAINED = {
-    "the whole KL from the first step": "mnist-before-whole",
-    "a KL that is faded in": "mnist-before-warm-up",
-    "free bits": "mnist-before-free-bits",
-}
+WAYS = {"the whole KL from the first step": "whole", "a KL that is faded in": "warm-up", "free bits": "free-bits"}
+SHORT = ("whole KL", "faded in", "free bits")  # the same in tables
+AWAKE = 0.1  # nats that a latent tells at least
+REACHES = torch.linspace(-2.5, 2.5, 11)  # where a latent is moved to
 PRIORS = {"N(0, I)": "normal", "Gaussian": "gaussian", "mixture": "mixture", "flow": "flow"}
 PLANES = {
     "beta 0.1": "mnist-2d-vae-beta0.1", "beta 1": "mnist-2d-vae-beta1", "beta 8": "mnist-2d-vae-beta8",
@@ -102,9 +104,28 @@ def offered(names: dict[str, str]) -> dict[str, str]:
 # A code that sleeps.
 
 
-def trained() -> dict[str, str]:
-    """The models with an autoregressive decoder that are here, by how they were trained."""
-    return {title: name for title, name in TRAINED.items() if name in bundled()}
+def deep_name(way: str) -> str:
+    """The deep VAE that was trained in one of the WAYS."""
+    return f"mnist-deep-{way}"
+
+
+def before_name(way: str) -> str:
+    """The VAE whose decoder sees the pixels before, trained in one of the WAYS."""
+    return f"mnist-before-{way}"
+
+
+@st.cache_resource(show_spinner="Decoding", max_entries=8)
+def strips(name: str) -> list[Strip]:
+    """The latents of a model, the one with the largest KL first, each moved to the REACHES with the others at 0."""
+    kl = scores(name, "kl_per_latent")["kl_per_latent"]
+    found = []
+    for place in order_by_kl(torch.tensor(kl)).tolist():
+        with torch.inference_mode():
+            codes = traverse(torch.zeros(len(kl)), place, REACHES)
+            pictures = cache.checkpoint(name).model.decode(codes)  # type: ignore[operator]
+        row = tile(to_bytes(pictures), len(REACHES))
+        found.append(Strip(f"latent {place + 1}", kl[place], kl[place] > AWAKE, row))
+    return found
 
 
 def model(name: str) -> AutoregressiveVAE:
@@ -136,23 +157,17 @@ def drawn(name: str, turn: int, seed: int, throws: int) -> Tensor:
         return model(name).draw(z.repeat(throws, 1), rolled).view(shape)
 
 
-def compared() -> list[dict[str, Any]]:
-    """What the models with an autoregressive decoder score on held-out images."""
-    rows = []
-    for title, name in trained().items():
-        found = scores(name, "recon", "kl", "elbo", "active_latents")
-        told = results()["models"].get(name, {})
-        rows.append(
-            {
-                "trained with": title,
-                "KL": found["kl"],
-                "reconstruction": found["recon"],
-                "-ELBO": -found["elbo"],
-                "active latents": found["active_latents"],
-                "draws of its class": f"{told['kept_class']:.0%}" if told else "not measured",
-            }
-        )
-    return rows
+def compared(names: list[str]) -> dict[str, list[str]]:
+    """What models that were trained in all the WAYS score on held-out images, as columns of texts."""
+    found = [scores(name, "recon", "kl", "elbo", "kl_per_latent") for name in names]
+    kept = [results()["models"].get(name, {}).get("kept_class") for name in names]
+    return {
+        "reconstruction": [f"{each['recon']:.1f}" for each in found],
+        "KL": [f"{each['kl']:.1f}" for each in found],
+        "\N{MINUS SIGN}ELBO": [f"{-each['elbo']:.1f}" for each in found],
+        "awake": [str(sum(kl > AWAKE for kl in each["kl_per_latent"])) for each in found],
+        "class kept": ["not measured" if share is None else f"{share:.0%}" for share in kept],
+    }
 
 
 # Codes that no image has.

@@ -80,6 +80,11 @@ def learned_sigma() -> float:
     return model(LEARNED).log_sigma.exp().item()
 
 
+def epochs() -> int:
+    """How long each model of the bank was trained."""
+    return int(cache.checkpoint(LEARNED).training["epochs"])
+
+
 @st.cache_data(show_spinner=False, max_entries=1)
 def dial() -> list[Stop]:
     """All models along the dial, from a KL that hardly counts to one that is all that counts."""

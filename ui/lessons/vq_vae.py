@@ -35,12 +35,12 @@ class Offered:
 EXPLORED = {
     "photographs": Offered("cifar-vq", "cifar10", "moving means, dead codes restarted"),
     "digits": Offered("mnist-vq", "mnist", "moving means, dead codes restarted"),
-    "digits, dying codebook": Offered("mnist-vq-dead", "mnist", "moving means, no restarts"),
+    "digits, dying codebook": Offered("mnist-vq-dead", "mnist", "gradient, no restarts"),
 }
 COMPARED = {  # on the same data, with the same networks
     "moving means": "mnist-vq",
     "gradient": "mnist-vq-gradient",
-    "no restarts": "mnist-vq-dead",
+    "gradient, no restarts": "mnist-vq-dead",
 }
 PRIORS = {"photographs": "cifar-vq-prior", "digits": "mnist-vq-prior"}
 
@@ -130,8 +130,8 @@ def usage(name: str) -> list[float]:
 
 
 SCORED = (
-    "MSE / variance", "perplexity", "codes in use", "recon, nats per image", "codebook",
-    "\N{GREEK SMALL LETTER BETA} commitment",
+    "MSE\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}variance", "perplexity", "codes in use", "recon, nats", "codebook",
+    "\N{GREEK SMALL LETTER BETA}\N{NO-BREAK SPACE}commitment",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def bank() -> list[Recipe]:
         Recipe("cifar-vq", "cifar10", "vq_vae", photographs, PHOTOGRAPHS),
         Recipe("mnist-vq", "mnist", "vq_vae", digits, DIGITS),
         Recipe("mnist-vq-gradient", "mnist", "vq_vae", {**digits, "update": "gradient"}, DIGITS),
-        Recipe("mnist-vq-dead", "mnist", "vq_vae", {**digits, "restart": 0.0}, DIGITS),
+        Recipe("mnist-vq-dead", "mnist", "vq_vae", {**digits, "update": "gradient", "restart": 0.0}, DIGITS),
         prior("cifar-vq", "cifar10", photographs, PRIOR_OF_PHOTOGRAPHS, width=64),
         prior("mnist-vq", "mnist", digits, PRIOR_OF_DIGITS, width=40),
     ]
