@@ -38,10 +38,11 @@ def sleep() -> None:
         latent_rows(strips, max(lesson.strips(name)[0].kl for name in names))
     low, high = (f"{end:g}".replace("-", "\N{MINUS SIGN}") for end in lesson.REACHES[[0, -1]].tolist())
     st.caption(
-        f"Each row: one latent moved from {low} to {high}, the others at 0, and its KL to the prior. VAE with {DEPTH} hidden "
-        f"layers on each side and {len(strips)} latents, trained on MNIST in black and white, {training['epochs']} epochs. "
-        f"Nats per image, means over all {frame.held_out_words(lesson.DATA)} Awake: more than {lesson.AWAKE:g} nats. Class "
-        f"kept: reconstructions of the first {IMAGES:,} that our classifier takes for the image's class."
+        f"Each row: a latent, its KL to the prior, and pictures while it moves from {low} to {high}, the others at 0. "
+        f"VAE with {DEPTH} hidden layers on each side and {len(strips)} latents, trained on MNIST in black and white, "
+        f"{training['epochs']} epochs. Nats per image, means over all {frame.held_out_words(lesson.DATA)} Awake: more "
+        f"than {lesson.AWAKE:g} nats. Class kept: reconstructions of the first {IMAGES:,} that our classifier takes "
+        "for the image's class."
     )
     small_table(lesson.SHORT, lesson.compared(names), list(lesson.WAYS).index(title))
     st.markdown("**And the loss may like it.** Here the decoder also sees the pixels that it has drawn already:")
@@ -107,8 +108,11 @@ def holes() -> None:
     )
     with st.expander("What the columns count"):
         st.markdown(columns_told())
-    st.latex(r"\log p(z) - \log q(z), \qquad q(z) = \frac{1}{N} \sum_{n=1}^{N} q(z \mid x_n)")
-    st.caption(r"$p(z)$: the prior, or what takes its place; $q(z \mid x_n)$: the posterior of image $x_n$.")
+    st.latex(r"\log p(z) - \log \frac{1}{N} \sum_{n=1}^{N} q(z \mid x_n)")
+    st.caption(
+        r"$p(z)$: the prior, or what takes its place; $q(z \mid x_n)$: the posterior of image $x_n$; the mean over all "
+        r"$N$ images is $q(z)$."
+    )
     deep(seed)
 
 
@@ -116,14 +120,12 @@ def prior_columns(name: str) -> dict[str, list[str]]:
     """The scores of a model's samples, a row for each prior."""
     found = [lesson.measured(name, prior) for prior in lesson.PRIORS.values()]
     columns = {
-        "in holes": [f"{100 * each['holes']:.0f} %" for each in found],
-        "unclear": [f"{100 * each['unclear']:.0f} %" for each in found],
         "covered": [f"{100 * each['coverage']:.0f} %" for each in found],
         "FID": [f"{each['frechet']:.1f}" for each in found],
+        "unclear": [f"{100 * each['unclear']:.0f} %" for each in found],
+        "in holes": [f"{100 * each['holes']:.0f} %" for each in found],
     }
-    if "gain" in found[0]:
-        columns = {"gain, nats": [f"{each['gain']:.2f}" for each in found]} | columns
-    return columns
+    return columns | ({"gain, nats": [f"{each['gain']:.2f}" for each in found]} if "gain" in found[0] else {})
 
 
 def columns_told() -> str:
@@ -151,7 +153,7 @@ def deep(seed: int) -> None:
     picture_rows(
         [
             Row(
-                f"From {kind}",
+                "From N(0, I)" if prior == "normal" else f"From the {kind}",
                 f"FID {lesson.measured(name, prior)['frechet']:.1f}",
                 lesson.draws(name, prior, COLUMNS, seed).pictures,
             )
@@ -160,8 +162,8 @@ def deep(seed: int) -> None:
     )
     small_table(list(lesson.PRIORS), prior_columns(name))
     st.caption(
-        f"{title[0].upper()}{title[1:]}, 10 latents, trained on MNIST; the same noise in every row. An autoencoder has no ELBO "
-        "that could gain."
+        f"{title[0].upper()}{title[1:]}, 10 latents, trained on MNIST. Fits: to the codes of "
+        f"{lesson.results()['fitted']:,} training images. An autoencoder has no ELBO that could gain."
     )
 
 

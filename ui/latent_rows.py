@@ -1,4 +1,4 @@
-"""What each latent of a model moves, a strip of pictures each, and beside it how much it tells."""
+"""What each latent of a model tells, and a strip of pictures of what it moves."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Strip(NamedTuple):
     pictures: Tensor
 
 
-def latent_rows(strips: Sequence[Strip], reach: float, *, wide: int = 480) -> None:
+def latent_rows(strips: Sequence[Strip], reach: float, *, wide: int = 660) -> None:
     """Show a row for each latent; `reach` is the KL of the longest bar there may be, `wide` the most pixels of a strip.
-    On a phone the bar stands above its strip."""
+    On a phone the strip stands under its bar."""
     st.html("".join(_row(strip, reach, wide) for strip in strips))
 
 
@@ -38,8 +38,8 @@ def _row(strip: Strip, reach: float, wide: int) -> str:
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:0 16px;align-items:center;margin-bottom:2px;'
         'font-variant-numeric:tabular-nums">'
-        f'<b style="flex:0 0 5.2rem">{strip.name}</b>'
+        f'<b style="flex:0 0 5.6rem;white-space:nowrap">{strip.name}</b>'
+        f'<span style="flex:0 0 13.4rem;white-space:nowrap">{bar}{told}</span>'
         f'<img src="data:image/png;base64,{source}" alt="{strip.name}, moved: {told}" '
-        f'style="flex:0 1 {wide}px;min-width:0;max-width:100%;order:1;image-rendering:pixelated">'
-        f'<span style="flex:1 1 12rem;order:var(--bar,2);white-space:nowrap">{bar}{told}</span></div>'
+        f'style="flex:1 1 {wide}px;min-width:0;max-width:{wide}px;image-rendering:pixelated"></div>'
     )

@@ -28,9 +28,9 @@ DATA = "mnist"
 RESULTS, FITS = ASSETS / "results" / "collapse.json", ASSETS / "results" / "collapse.safetensors"
 REMEDY = "Make it again: `python -m benchmarks.collapse --write`."
 WAYS = {"the whole KL from the first step": "whole", "a KL that is faded in": "warm-up", "free bits": "free-bits"}
-SHORT = ("whole KL", "faded in", "free bits")  # the same in tables
+SHORT = ("whole\N{NO-BREAK SPACE}KL", "faded\N{NO-BREAK SPACE}in", "free\N{NO-BREAK SPACE}bits")  # the same in tables
 AWAKE = 0.1  # nats that a latent tells at least
-REACHES = torch.linspace(-2.5, 2.5, 11)  # where a latent is moved to
+REACHES = torch.linspace(-2.5, 2.5, 15)  # where a latent is moved to
 PRIORS = {"N(0, I)": "normal", "Gaussian": "gaussian", "mixture": "mixture", "flow": "flow"}
 PLANES = {
     "beta 0.1": "mnist-2d-vae-beta0.1", "beta 1": "mnist-2d-vae-beta1", "beta 8": "mnist-2d-vae-beta8",
@@ -159,10 +159,9 @@ def drawn(name: str, turn: int, seed: int, throws: int) -> Tensor:
 
 def compared(names: list[str]) -> dict[str, list[str]]:
     """What models that were trained in all the WAYS score on held-out images, as columns of texts."""
-    found = [scores(name, "recon", "kl", "elbo", "kl_per_latent") for name in names]
+    found = [scores(name, "kl", "elbo", "kl_per_latent") for name in names]
     kept = [results()["models"].get(name, {}).get("kept_class") for name in names]
     return {
-        "reconstruction": [f"{each['recon']:.1f}" for each in found],
         "KL": [f"{each['kl']:.1f}" for each in found],
         "\N{MINUS SIGN}ELBO": [f"{-each['elbo']:.1f}" for each in found],
         "awake": [str(sum(kl > AWAKE for kl in each["kl_per_latent"])) for each in found],
