@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import blob_source
-from tests.test_models import build, image_of
+from tests.test_models import build, image_of, source_of
 from vae_core.errors import InvalidInput
 from vae_core.metrics import METRICS, Metric, Trial, evaluate_all
 from vae_core.metrics.accuracy import accuracy
@@ -287,14 +287,17 @@ def test_all_metrics_give_json_with_what_each_model_has() -> None:
     assert evaluate_all(Sign(), data).keys() == {"held_out", "seed", "accuracy", "cross_entropy", "sure"}
 
 
-OF_THE_REGISTRY = {"conditional": "conditional", "letters": "discrete", "restores": "super_resolution"}
+OF_THE_REGISTRY = {
+    "conditional": "conditional", "letters": "discrete", "restores": "super_resolution", "words": "names",
+    "codebook": "vq_vae", "code maps": "pixelcnn", "draws": "ladder", "spoken": "voice",
+}  # fmt: skip
 
 
 def fitting(metric: Metric) -> Trial:
     """A model that has all that a metric needs, before images that it can take."""
     for need, name in OF_THE_REGISTRY.items():
         if need in metric.needs:
-            return Trial(build(name).eval(), blob_source(200, image_of(name)), Sign())
+            return Trial(build(name).eval(), source_of(name, 200), Sign())
     data = pictures(200)
     data.factors = torch.stack([data.labels.long(), torch.arange(200) % 3], dim=1)
     return Trial(Sign() if "labels" in metric.needs else Gaussian2d(), data, Sign())

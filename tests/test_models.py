@@ -58,12 +58,12 @@ def pictures(count: int = 6, image: tuple[int, int, int] = IMAGE) -> tuple[Tenso
     return pixels.float() / 255, labels
 
 
-def source_of(name: str) -> StoredImages:
+def source_of(name: str, count: int = 96) -> StoredImages:
     """What a model can learn: pictures, or for one that reads words one of three words, a letter some times."""
     if not getattr(MODELS[name], "reads_letters", False):
-        return blob_source(96, image_of(name))
-    labels = torch.arange(96) % 3
-    words = torch.zeros(96, *IMAGE, dtype=torch.uint8)
+        return blob_source(count, image_of(name))
+    labels = torch.arange(count) % 3
+    words = torch.zeros(count, *IMAGE, dtype=torch.uint8)
     for word, label in zip(words, labels.tolist(), strict=True):
         word[0, : label + 2, label + 1] = word[0, label + 2, 0] = 255
     return StoredImages(words.numpy(), labels.to(torch.uint8).numpy())

@@ -322,6 +322,10 @@ def test_in_a_browser_one_control_changes_the_network(app: str, browser: Browser
     for change, label in ((name, each.label) for name, each in CHANGES.items()):
         page.get_by_role("radio", name=change).click()
         expect(page.get_by_text(label, exact=True).first).to_be_visible()
+        for _ in range(50):  # while the answer arrives, the drawing is away for a moment
+            if drawing.bounding_box() == box:
+                break
+            page.wait_for_timeout(100)
         assert drawing.bounding_box() == box, f"{change}: nothing moves"
     next_one, width = (page.get_by_role(role, name=name).bounding_box() for role, name in NEIGHBOURS)
     assert next_one and width and abs(next_one["y"] - width["y"]) < 1 and abs(next_one["height"] - width["height"]) < 1

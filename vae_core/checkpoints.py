@@ -61,11 +61,12 @@ def versions() -> dict[str, str]:
 
 
 def round_weights(model: nn.Module, weights: str) -> None:
-    """Round a model's parameters in place to the precision in which they will be stored, so that what is
-    evaluated, what is saved and what the browser decodes with are the same numbers."""
+    """Round all that a model keeps, its parameters and a codebook's moving means, in place to the precision in which
+    it will be stored, so that what is evaluated, what is saved and what the browser decodes with are the same numbers.
+    """
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(parameter.to(DTYPES[weights]))
+        for tensor in model.state_dict().values():
+            tensor.copy_(tensor.to(DTYPES[weights]))
 
 
 def write_model(

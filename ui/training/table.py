@@ -79,6 +79,14 @@ WORDS = {  # what people call a setting; the key, by which `--set` knows it, is 
     "word_dropout": "letters hidden from the decoder",
     "width": "channels of a small pixel",
     "blocks": "residual blocks",
+    "samples": "draws of z that the bound averages",
+    "steps": "steps of the flow",
+    "context": "numbers that the encoder tells each step",
+    "lower": "latents next to the picture",
+    "upper": "latents above them",
+    "weight": "weight of the game against the critic",
+    "halvings": "times that the rate of codes is halved",
+    "stretch": "most by which bands are stretched",
 }
 MAIN = ("data", "model", "latent", "beta", "kl_schedule", "network", "epochs", "batch", "lr", "seed")  # of a single run
 CELL = "padding:0.15rem 0.6rem 0.15rem 0;text-align:left;vertical-align:top;"
