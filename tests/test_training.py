@@ -211,11 +211,16 @@ class Tape:
         return work
 
 
+def asked_of(name: str, settings: TrainSettings) -> TrainSettings:
+    """Without what bends a KL for the one model whose bound has none."""
+    return replace(settings, free_bits=0.0, kl_schedule="warm-up") if name == "iwae" else settings
+
+
 @pytest.mark.parametrize("leave_at", [None, 4])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recorded_step_gives_the_numbers_of_a_plain_one(name: str, leave_at: int | None) -> None:
     """Rehearsals change weights, the optimiser, sums and random state, and all of it is put back."""
-    settings = replace(SHORT, binarise=True, kl_schedule="capacity", kl_share=1.0)
+    settings = asked_of(name, replace(SHORT, binarise=True, kl_schedule="capacity", kl_share=1.0))
     runs, source = [], blob_source(50, image_of(name))
     for tape in (None, Tape()):
         training = Training(fresh(name), source, settings, CPU, recorder=tape)
@@ -254,14 +259,14 @@ def forgetting() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("forgetting")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "names"])  # a GRU asks for a true device
 def test_a_step_on_cuda_never_waits_for_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On tensors that are CUDA's in name only, and have no values: whatever asks for one, or mixes in a tensor of the
     host, raises; and so does, after a rehearsal, whatever copies one from there. The backward pass is PyTorch's own
     and is left out."""
     device = torch.device("cuda", 0)
     monkeypatch.setattr(torch.Tensor, "backward", lambda self: None)
-    settings = replace(SHORT, binarise=True, shift=1, flip=True, free_bits=0.1, kl_schedule="capacity")
+    settings = asked_of(name, replace(SHORT, binarise=True, shift=1, flip=True, free_bits=0.1, kl_schedule="capacity"))
     with FakeTensorMode(allow_non_fake_inputs=True):
         source = SimpleNamespace(
             images=lambda index: torch.empty(len(index), *image_of(name), device=device), is_resident=True,

@@ -58,6 +58,7 @@ class NameVAE(nn.Module):
     title = "VAE of names"
     is_generative = True
     reads_letters = True  # its images are words: one-hot rows, the end, and then empty ones
+    is_recordable = False  # nobody has tried a recurrent layer in a recorded step yet
 
     def __init__(self, config: NameConfig) -> None:
         super().__init__()

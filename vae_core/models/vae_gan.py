@@ -53,9 +53,9 @@ class VAEGAN(LatentModel):
         """-log N(f(x); f(again), sigma^2 I) for pictures [B, C, H, W] and f the critic's last hidden layer: [B]."""
         seeing = nn.Sequential(*list(self.critic)[:-1])
         apart = (frozen(seeing, x.flatten(1)) - frozen(seeing, again.flatten(1))).float()
-        learned = self.config.likelihood == "gaussian_learned"
-        log_sigma = self.log_sigma if learned else torch.tensor(math.log(self.config.sigma), device=x.device)
-        return (0.5 * (apart * torch.exp(-log_sigma)) ** 2 + log_sigma).sum(1)
+        if self.config.likelihood == "gaussian_learned":
+            return (0.5 * (apart * torch.exp(-self.log_sigma)) ** 2 + self.log_sigma).sum(1)
+        return (0.5 * (apart / self.config.sigma) ** 2 + math.log(self.config.sigma)).sum(1)
 
     def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
         """KL + likeness + weight * (the decoder's game) + the critic's loss (Larsen et al., algorithm 1). The game

@@ -109,7 +109,9 @@ class Step:
             binarise=settings.binarise, shift=settings.shift, flip=settings.flip,
         )  # fmt: skip
         mixed = settings.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed, cache_enabled=self.recorder is None):
+        # No cache: a recorded step has none, and a critic that is asked twice in a step would add up its gradients in
+        # another precision.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
             terms = self.loss(x, self.labels[self.index.to(self.device, non_blocking=True)], context)
         self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
