@@ -290,7 +290,7 @@ def test_in_a_browser_the_bars_add_up_and_gradient_descent_finds_the_best(app: s
     expect(told).to_have_text(was)
     assert q_of(page) == kept, "a drag that is cancelled leaves q as it was"
     page.get_by_role("button", name="Let gradient descent do it").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.locator("button.main", has_text="Stop")).to_be_visible()
     expect(page.get_by_role("button", name="Let gradient descent do it")).to_be_visible(timeout=120_000)
     agrees()
     best = model.best_gaussian(x)
