@@ -14,9 +14,8 @@ from tests.conftest import blob_source, blobs
 from vae_core.data.base import StoredImages
 from vae_core.errors import InvalidInput
 from vae_core.models import MODELS, VAE, Autoencoder, LatentModel, Posterior, RestoringModel
-from vae_core.models.base import LIKELIHOODS
+from vae_core.models.base import LIKELIHOODS, LOGVAR_BOUNDS
 from vae_core.models.parts import ACTIVATIONS, NETWORKS, LatentLinear
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import Context
 from vae_core.training import TrainSettings, train
 

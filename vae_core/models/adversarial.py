@@ -3,17 +3,14 @@ codes of all images together look like draws from the prior."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, frozen
-from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
-from vae_core.models.vae import LOGVAR_BOUNDS
+from vae_core.models.adversary import Critic, check_critic, check_game, frozen
+from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
 from vae_core.objective import PLAIN, Context
 
 
@@ -24,10 +21,8 @@ class AdversarialConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (1 <= len(self.critic) <= 8 and all(1 <= width <= 4096 for width in self.critic)):
-            raise InvalidInput(f"critic is {self.critic!r}; allowed: 1 to 8 layers of 1 to 4096.")
-        if not (math.isfinite(self.weight) and 0 <= self.weight <= 1e4):
-            raise InvalidInput(f"weight is {self.weight!r}; allowed: a number from 0 to 10,000.")
+        check_critic(self.critic)
+        check_game(self.weight)
 
 
 class AdversarialAutoencoder(LatentModel):
@@ -45,8 +40,7 @@ class AdversarialAutoencoder(LatentModel):
         self.critic = Critic(config.latent, config.critic)
 
     def encode(self, x: Tensor) -> Posterior:
-        mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(x))
 
     def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
         """recon + weight * (the encoder's game) + the critic's loss. `kl` is told and not trained for."""

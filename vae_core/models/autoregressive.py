@@ -13,9 +13,8 @@ from torch.nn.functional import conv2d, pad
 
 from vae_core.errors import InvalidInput
 from vae_core.losses import bernoulli_nll, kl_to_standard_normal
-from vae_core.models.base import SIZES, LossTerms, Posterior, is_allowed
+from vae_core.models.base import SIZES, LossTerms, Posterior, gaussian_posterior, is_allowed
 from vae_core.models.parts import ACTIVATIONS, LatentLinear, mlp_encoder
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 
@@ -69,8 +68,7 @@ class AutoregressiveVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """q(z | x) for images [B, C, H, W]."""
-        mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(x))
 
     def logits(self, x: Tensor, z: Tensor) -> Tensor:
         """Logits [B, C, H, W] of each pixel, given codes [B, Z] and the pixels before it in images [B, C, H, W]."""

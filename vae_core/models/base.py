@@ -17,6 +17,7 @@ from vae_core.objective import PLAIN, Context
 
 LONGEST, LARGEST = 4096, 256 * 256  # pixels: of a side, and of an image
 SIZES = f"sides of 1 to {LONGEST} pixels, no more than {LARGEST} pixels in all"
+LOGVAR_BOUNDS = (-20.0, 10.0)  # standard deviations of 5e-5 to 150: no exp() overflows, nothing useful is lost
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 
@@ -42,6 +43,12 @@ class Posterior(NamedTuple):
         if self.logvar is None:
             return self.mean
         return self.mean + self.std * context.normal(self.mean)
+
+
+def gaussian_posterior(outputs: Tensor) -> Posterior:
+    """q(z | x) of means and log-variances side by side, [B, 2 Z], as a network gives them; the latter within bounds."""
+    mean, logvar = outputs.chunk(2, dim=1)  # [B, Z] each
+    return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
 
 
 class LossTerms(NamedTuple):

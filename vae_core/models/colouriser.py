@@ -21,10 +21,9 @@ from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 from vae_core.errors import InvalidInput
 from vae_core.imaging.colour import lab_to_srgb, srgb_to_lab
 from vae_core.losses import gaussian_nll, kl_to_standard_normal
-from vae_core.models.base import LossTerms, Posterior
+from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import ACTIVATIONS, LatentLinear
 from vae_core.models.restoring import RestoringModel
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 UNIT = 100.0  # the networks see and give L, a and b in hundreds
@@ -158,8 +157,7 @@ class VariationalColouriser(Colouriser):
         return self._proposed(srgb_to_lab(x) / UNIT)
 
     def _proposed(self, lab: Tensor) -> Posterior:
-        mean, logvar = self.encoder(pixel_unshuffle(lab, FOLD)).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(pixel_unshuffle(lab, FOLD)))
 
     def colours(self, shown: Tensor, z: Tensor | None = None) -> Tensor:
         """a and b in hundreds, [B, 2, H, W], for L / 100 [B, 1, H, W] and z [B, Z]; without z, for the prior's mean."""

@@ -12,9 +12,8 @@ from torch.nn.functional import one_hot
 
 from vae_core.errors import InvalidInput
 from vae_core.losses import bernoulli_nll, kl_to_standard_normal
-from vae_core.models.base import SIZES, LossTerms, Posterior, is_allowed
+from vae_core.models.base import SIZES, LossTerms, Posterior, gaussian_posterior, is_allowed
 from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 
@@ -67,8 +66,7 @@ class ConditionalVAE(nn.Module):
 
     def encode_as(self, x: Tensor, labels: Tensor) -> Posterior:
         """q(z | x, y) for images [B, C, H, W] and their classes [B]."""
-        mean, logvar = self.encoder(self.with_class(x, labels)).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(self.with_class(x, labels)))
 
     def decode_as(self, z: Tensor, labels: Tensor) -> Tensor:
         """Pictures [B, C, H, W] in [0, 1] for codes [B, Z] and classes [B]: the mean of p(x | z, y)."""

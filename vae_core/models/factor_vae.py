@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, frozen
+from vae_core.models.adversary import Critic, check_critic, frozen
 from vae_core.models.base import LossTerms
 from vae_core.models.tcvae import check_weight
 from vae_core.models.vae import VAE, VAEConfig
@@ -25,8 +24,7 @@ class FactorVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weight(self.tc)
-        if not (1 <= len(self.critic) <= 8 and all(1 <= width <= 4096 for width in self.critic)):
-            raise InvalidInput(f"critic is {self.critic!r}; allowed: 1 to 8 layers of 1 to 4096.")
+        check_critic(self.critic)
 
 
 def shuffled(z: Tensor, noise: Tensor) -> Tensor:

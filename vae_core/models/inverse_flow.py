@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import elu, linear, logsigmoid
 
 from vae_core.errors import InvalidInput
-from vae_core.models.base import SIZES, is_allowed
+from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
 from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 OPEN = 2.0  # added to a gate's logit, so that a new flow changes little (Kingma et al. 2016, section 4)

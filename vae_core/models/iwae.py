@@ -9,8 +9,7 @@ from torch import Tensor
 
 from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
-from vae_core.models.vae import LOGVAR_BOUNDS
+from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
 from vae_core.objective import PLAIN, Context
 
 MOST_SAMPLES = 500
@@ -36,8 +35,7 @@ class IWAE(LatentModel):
     config: IWAEConfig
 
     def encode(self, x: Tensor) -> Posterior:
-        mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(x))
 
     def loss(self, x: Tensor, labels: Tensor | None = None, context: Context = PLAIN) -> LossTerms:
         """Minus the bound with K draws per image (equation 8); a schedule may weigh log q(z | x) - log p(z).

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from vae_core.errors import InvalidInput
 from vae_core.losses import kl_between_normals, kl_to_standard_normal
-from vae_core.models.base import SIZES, is_allowed
+from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
 from vae_core.models.parts import ACTIVATIONS, LatentLinear, mlp_decoder, mlp_encoder
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 SURE = -2.0  # log-variance of the encoder's opinion at the start: a vague one is soon given up for p(z1 | z2)

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.base import LossTerms, Posterior
+from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import LatentLinear
-from vae_core.models.vae import LOGVAR_BOUNDS
 from vae_core.objective import PLAIN, Context
 
 END = 0  # the letter that closes a name
@@ -80,8 +79,7 @@ class NameVAE(nn.Module):
             states, _ = self.reader(self.seen(numbers))  # [B, T, 2 R]
         forward, backward = states.chunk(2, dim=-1)
         last = forward.gather(1, length[:, None, None].expand(-1, 1, forward.shape[-1]))[:, 0]  # when the end was read
-        mean, logvar = self.to_posterior(torch.cat([last, backward[:, 0]], dim=1)).chunk(2, dim=1)
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.to_posterior(torch.cat([last, backward[:, 0]], dim=1)))
 
     def allowed(self, device: torch.device) -> Tensor:
         """What is added to the logits [T, A], so that a name has a letter and ends at the last place."""

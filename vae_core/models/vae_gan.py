@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, frozen
-from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior
-from vae_core.models.vae import LOGVAR_BOUNDS
+from vae_core.models.adversary import Critic, check_critic, check_game, frozen
+from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
 from vae_core.objective import PLAIN, Context
 
 
@@ -25,10 +23,8 @@ class VAEGANConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (1 <= len(self.critic) <= 8 and all(1 <= width <= 4096 for width in self.critic)):
-            raise InvalidInput(f"critic is {self.critic!r}; allowed: 1 to 8 layers of 1 to 4096.")
-        if not (math.isfinite(self.weight) and 0 <= self.weight <= 1e4):
-            raise InvalidInput(f"weight is {self.weight!r}; allowed: a number from 0 to 10,000.")
+        check_critic(self.critic)
+        check_game(self.weight)
 
 
 class VAEGAN(LatentModel):
@@ -46,8 +42,7 @@ class VAEGAN(LatentModel):
         self.critic = Critic(math.prod(config.image), config.critic)
 
     def encode(self, x: Tensor) -> Posterior:
-        mean, logvar = self.encoder(x).chunk(2, dim=1)  # [B, Z] each
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+        return gaussian_posterior(self.encoder(x))
 
     def unlike(self, x: Tensor, again: Tensor) -> Tensor:
         """-log N(f(x); f(again), sigma^2 I) for pictures [B, C, H, W] and f the critic's last hidden layer: [B]."""
