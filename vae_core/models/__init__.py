@@ -15,6 +15,7 @@ from vae_core.models.colouriser import Colouriser, VariationalColouriser
 from vae_core.models.conditional import ConditionalVAE
 from vae_core.models.denoising import DenoisingAutoencoder
 from vae_core.models.discrete import DiscreteVAE
+from vae_core.models.dropout import DropoutVAE
 from vae_core.models.factor_vae import FactorVAE
 from vae_core.models.inverse_flow import InverseFlowVAE
 from vae_core.models.iwae import IWAE
@@ -46,6 +47,7 @@ MODELS: dict[str, Kind] = {
     "denoising": DenoisingAutoencoder,
     "linear": LinearAutoencoder,
     "vae": VAE,
+    "dropout_vae": DropoutVAE,
     "tcvae": TCVAE,
     "factor_vae": FactorVAE,
     "iwae": IWAE,
@@ -75,7 +77,8 @@ def is_latent(model: str) -> bool:
 
 __all__ = [
     "IWAE", "MODELS", "TCVAE", "VAE", "VAEGAN", "VQVAE", "AdversarialAutoencoder", "Autoencoder", "AutoregressiveVAE",
-    "Classifier", "Colouriser", "ConditionalVAE", "DenoisingAutoencoder", "DiscreteVAE", "FactorVAE",
+    "Classifier", "Colouriser", "ConditionalVAE", "DenoisingAutoencoder", "DiscreteVAE",
+    "DropoutVAE", "FactorVAE",
     "InverseFlowVAE", "Kind", "LadderVAE", "LatentModel", "LinearAutoencoder", "LossTerms", "NameVAE", "PixelCNN",
     "Posterior", "RestoringModel", "SuperResolution", "VariationalColouriser", "VoiceVQVAE", "is_latent",
 ]  # fmt: skip

@@ -11,8 +11,10 @@ from vae_core.recipes import (
     conditional,
     denoising,
     discrete,
+    disentanglement,
     explorers,
     judges,
+    limits,
     loss,
     names,
     parts,
@@ -41,6 +43,8 @@ BANKS: dict[str, tuple[Recipe, ...]] = {
     "collapse": tuple(collapse.bank()),
     "loss": tuple(loss.bank()),
     "voice": tuple(voice.bank()),
+    "disentanglement": tuple(disentanglement.bank()),
+    "limits": tuple(limits.bank()),
 }
 
 RECIPES: dict[str, Recipe] = {
