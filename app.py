@@ -39,6 +39,7 @@ PAGES = {
         st.Page("pages/traversals.py", title="Traversals"),
     ],
     "Variants": [
+        st.Page("pages/disentanglement.py", title="Disentanglement"),
         st.Page("pages/conditional.py", title="Conditional VAE"),
         st.Page("pages/discrete.py", title="Discrete VAE"),
         st.Page("pages/beyond_gaussian.py", title="Beyond the Gaussian"),
@@ -48,6 +49,7 @@ PAGES = {
     ],
     "Limits": [
         st.Page("pages/collapse.py", title="Collapse, holes, missing modes"),
+        st.Page("pages/limits.py", title="Settings, blur, cost, scores"),
     ],
     "Training": [
         st.Page("pages/train.py", title="Train"),

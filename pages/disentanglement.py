@@ -40,7 +40,8 @@ PUBLISHED = {  # dSprites, InfoGAN-CR (Lin et al. 2020), table 1
     "β-TCVAE": {"mig": 0.45, "disentanglement": 0.29, "vote": 0.62},
     "FactorVAE": {"mig": 0.40, "disentanglement": 0.70, "vote": 0.83},
 }
-COLOURS = dict(zip(("VAE", "β-VAE", "β-TCVAE", "FactorVAE", "Capacity"), (colour for colour, _ in LOOKS), strict=True))
+TITLES = ("VAE", "β-VAE", lesson.LONGER, "β-TCVAE", "FactorVAE", "Capacity")
+COLOURS = dict(zip(TITLES, (colour for colour, _ in LOOKS), strict=True))
 
 
 def pick() -> tuple[int, int]:
@@ -166,9 +167,10 @@ def compare() -> None:
         return
     st.plotly_chart(over_seeds(scored, METRICS), config=PLOT, key="over seeds")
     seeds = ", ".join(f"{title} {len(found['seeds'])}" for title, found in scored.items())
-    steps = " or ".join(f"{step:,}" for step in sorted({step for found in scored.values() for step in found["steps"]}))
+    steps = ", ".join(f"{title} {found['steps'][0]:,}" for title, found in scored.items())
     st.caption(
-        f"Seeds: {seeds}. Each was trained on {IMAGES:,} sprites, each seen once ({steps} steps): a short training. "
+        f"Seeds: {seeds}. Steps: {steps}. All but the longer one were trained on {IMAGES:,} sprites, each seen once: a "
+        "short training. "
         f"Scored on all {frame.held_out_words(DATA)} DCI by random forests of our choice, its informativeness on the "
         "half of them that the forests had not seen; the FactorVAE metric from groups of them that share a value, "
         "where guessing gives about 0.2; SAP takes the shape as classes, all other factors as numbers."

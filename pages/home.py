@@ -34,6 +34,7 @@ CHAPTERS = (
     ("7.3", "What does a path from one picture to another pass through?", "interpolation"),
     ("7.6, 7.8", "Why is a variational latent space continuous and complete?", "continuity_completeness"),
     ("7.10", "What does each latent mean, and what does beta change?", "traversals"),
+    ("7.10", "Does one latent turn the shape, and nothing else?", "disentanglement"),
     ("7.10", "Once the class is known, what is left for the code to say?", "conditional"),
     ("7.10", "What if a code were a word, and not a point?", "discrete"),
     ("7.10, 7.11", "What lies between two names?", "names"),
@@ -41,6 +42,7 @@ CHAPTERS = (
     ("7.10", "Who is speaking, once a voice is a row of codes?", "voice"),
     ("7.11", "What if the posterior is no Gaussian?", "beyond_gaussian"),
     ("7.11", "What goes wrong in a VAE whose loss looks fine?", "collapse"),
+    ("7.11", "Which limits of a VAE can be tuned away?", "limits"),
     ("7.6, 7.8", "How does a latent space come to be?", "train"),
     ("7.10, 7.11", "What changed when the settings changed?", "runs"),
 )

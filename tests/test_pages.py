@@ -15,7 +15,7 @@ LESSONS = [name for name in NAMED if name != "home"]
 SETTLED = (
     "runs", "parts", "compression", "denoising", "super_resolution", "signals", "reparameterisation", "inference",
     "colourisation", "latent_variables", "discrete", "names", "vq_vae", "voice", "loss",
-    "beyond_gaussian", "collapse",
+    "disentanglement", "beyond_gaussian", "collapse", "limits",
 )  # fmt: skip
 ON_DATA = [name for name in LESSONS if name not in SETTLED]
 NONSENSE = ("nan", "1e9", "../../etc/passwd", "beta 3", "<script>")

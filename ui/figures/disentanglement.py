@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from ui.figures import INACTIVE, LABEL_SIZE, plain
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
 
-LOOKS = (  # colour and symbol of each method
-    (ROLE_COLOURS["blend"], "circle-open"), (RUN_COLOURS[1], "circle"), (RUN_COLOURS[0], "square"),
-    (RUN_COLOURS[2], "diamond"), (RUN_COLOURS[3], "triangle-up"),
+LOOKS = (  # colour and symbol of each method; one trained longer keeps its colour
+    (ROLE_COLOURS["blend"], "circle-open"), (RUN_COLOURS[1], "circle"), (RUN_COLOURS[1], "star"),
+    (RUN_COLOURS[0], "square"), (RUN_COLOURS[2], "diamond"), (RUN_COLOURS[3], "triangle-up"),
 )  # fmt: skip
 PARTS = {  # as the benchmark calls them: as the figure does, colour, pattern
     "information": ("information I", RUN_COLOURS[0], ""),

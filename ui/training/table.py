@@ -76,6 +76,7 @@ WORDS = {  # what people call a setting; the key, by which `--set` knows it, is 
     "embedding": "numbers that stand for a letter",
     "reader": "width of the network that reads",
     "writer": "width of the network that writes",
+    "dropout": "share of hidden units dropped",
     "word_dropout": "letters hidden from the decoder",
     "width": "channels of a small pixel",
     "blocks": "residual blocks",

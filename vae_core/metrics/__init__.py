@@ -20,6 +20,7 @@ from vae_core.metrics.restoration import restoration
 from vae_core.metrics.trial import Source, Spread, Trial, as_json
 from vae_core.metrics.voice import voice
 from vae_core.metrics.vq_vae import code_prior, vector_quantised
+from vae_core.metrics.vq_vae2 import two_levels
 
 __all__ = ["METRICS", "Metric", "Number", "Spread", "Trial", "evaluate_all"]
 
@@ -141,6 +142,21 @@ METRICS: dict[str, Metric] = {
             "unexplained": Number("squared error over variance", "share", "lower"),
             "perplexity": Number("perplexity of the codes", "codes", "higher"),
             "used": Number("codes in use", "codes", "higher"),
+        },
+    ),
+    "two_levels": Metric(
+        "Reconstruction by way of two levels of codes",
+        two_levels,
+        "Razavi, van den Oord and Vinyals 2019",
+        needs=("two codebooks",),
+        numbers={
+            "recon": Number("reconstruction", "nats per image", "lower"),
+            "unexplained": Number("squared error over variance", "share", "lower"),
+            "top_unexplained": Number("the same from the top alone", "share", "lower"),
+            "top_coarse": Number("the same of means of patches", "share", "neither"),
+            "top_fine": Number("the same beside these means", "share", "neither"),
+            "perplexity_top": Number("perplexity of the top's codes", "codes", "higher"),
+            "perplexity_bottom": Number("perplexity of the bottom's codes", "codes", "higher"),
         },
     ),
     "code_prior": Metric(

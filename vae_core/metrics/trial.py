@@ -114,6 +114,7 @@ class Trial:
             "letters": lambda: hasattr(self.model, "letter_logits"),
             "words": lambda: getattr(self.model, "reads_letters", False),
             "codebook": lambda: hasattr(self.model, "decode_numbers"),
+            "two codebooks": lambda: hasattr(self.model, "decode_levels"),
             "code maps": lambda: hasattr(self.model, "logits") and hasattr(self.model.config, "codes_of"),
             "draws": lambda: hasattr(self.model, "condition"),
             "spoken": lambda: hasattr(self.model, "spoken"),

@@ -30,6 +30,7 @@ from vae_core.models.vae import VAE
 from vae_core.models.vae_gan import VAEGAN
 from vae_core.models.voice import VoiceVQVAE
 from vae_core.models.vq_vae import VQVAE
+from vae_core.models.vq_vae2 import VQVAE2
 
 
 class Kind(Protocol):
@@ -59,6 +60,7 @@ MODELS: dict[str, Kind] = {
     "conditional": ConditionalVAE,
     "discrete": DiscreteVAE,
     "vq_vae": VQVAE,
+    "vq_vae2": VQVAE2,
     "pixelcnn": PixelCNN,
     "names": NameVAE,
     "classifier": Classifier,
@@ -76,8 +78,8 @@ def is_latent(model: str) -> bool:
 
 
 __all__ = [
-    "IWAE", "MODELS", "TCVAE", "VAE", "VAEGAN", "VQVAE", "AdversarialAutoencoder", "Autoencoder", "AutoregressiveVAE",
-    "Classifier", "Colouriser", "ConditionalVAE", "DenoisingAutoencoder", "DiscreteVAE",
+    "IWAE", "MODELS", "TCVAE", "VAE", "VAEGAN", "VQVAE", "VQVAE2", "AdversarialAutoencoder", "Autoencoder",
+    "AutoregressiveVAE", "Classifier", "Colouriser", "ConditionalVAE", "DenoisingAutoencoder", "DiscreteVAE",
     "DropoutVAE", "FactorVAE",
     "InverseFlowVAE", "Kind", "LadderVAE", "LatentModel", "LinearAutoencoder", "LossTerms", "NameVAE", "PixelCNN",
     "Posterior", "RestoringModel", "SuperResolution", "VariationalColouriser", "VoiceVQVAE", "is_latent",

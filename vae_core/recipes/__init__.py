@@ -22,6 +22,7 @@ from vae_core.recipes import (
     super_resolution,
     voice,
     vq_vae,
+    vq_vae2,
 )
 from vae_core.recipes.recipe import IMAGE, Recipe, changed
 
@@ -38,6 +39,7 @@ BANKS: dict[str, tuple[Recipe, ...]] = {
     "conditional": tuple(conditional.bank()),
     "discrete": tuple(discrete.bank()),
     "vq-vae": tuple(vq_vae.bank()),
+    "vq-vae-2": tuple(vq_vae2.bank()),
     "names": tuple(names.bank()),
     "beyond": tuple(beyond.bank()),
     "collapse": tuple(collapse.bank()),
