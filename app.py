@@ -45,6 +45,7 @@ PAGES = {
         st.Page("pages/beyond_gaussian.py", title="Beyond the Gaussian"),
         st.Page("pages/names.py", title="Names"),
         st.Page("pages/vq_vae.py", title="VQ-VAE"),
+        st.Page("pages/vq_vae2.py", title="VQ-VAE-2"),
         st.Page("pages/voice.py", title="Voice"),
     ],
     "Limits": [

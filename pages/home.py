@@ -39,6 +39,7 @@ CHAPTERS = (
     ("7.10", "What if a code were a word, and not a point?", "discrete"),
     ("7.10, 7.11", "What lies between two names?", "names"),
     ("7.10", "Can a picture be written in a few numbered tiles?", "vq_vae"),
+    ("7.10", "What does each of two levels know?", "vq_vae2"),
     ("7.10", "Who is speaking, once a voice is a row of codes?", "voice"),
     ("7.11", "What if the posterior is no Gaussian?", "beyond_gaussian"),
     ("7.11", "What goes wrong in a VAE whose loss looks fine?", "collapse"),

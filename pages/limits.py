@@ -243,7 +243,7 @@ def judges() -> None:
 SEEN = """
 - **Settings matter, and no cell of the map is best at everything.** Where beta is small the code tells much and
   reconstructions are sharp, but samples fall between the codes; where it is large, latents fall asleep and samples
-  become alike. More latents than are used cost nearly nothing: the KL puts them to sleep.
+  become alike. Up to beta 3, spare latents change little; at 10 they are in the way.
 - **Blur is not a bug of the network.** For one code several images are possible, and the answer with the least error
   is their mean. More latents or a smaller beta make the code tell more, so fewer images share it; then reconstructions
   sharpen. Samples need not.

@@ -59,7 +59,7 @@ def turn() -> None:
             [scale.squared_error for scale in scales], [scale.kl for scale in scales], place, learned,
         )  # fmt: skip
         st.plotly_chart(figure, config=PLOT, key="dial figure")
-    with right:
+    with right, st.container(key="beside"):
         copies, samples = lesson.pictures(today.name, PICTURES)
         picture_rows(
             [
@@ -70,12 +70,13 @@ def turn() -> None:
         )
         st.markdown(lesson.verdict(today))
     st.latex(
-        r"C\,\lVert x-\hat x\rVert^2 + \mathrm{KL} \;=\; C\,\big(\lVert x-\hat x\rVert^2 + \beta\,\mathrm{KL}\big),"
-        r"\quad \beta = \tfrac1C"
+        r"{C\,\lVert x-\hat x\rVert^2 + \mathrm{KL}} \;=\; {C\,\big(\lVert x-\hat x\rVert^2 + \beta\,\mathrm{KL}\big)},"
+        r"\quad\allowbreak {\beta = \tfrac1C}"
     )
     st.latex(
         r"-\log \mathcal N(x;\hat x, \sigma^2 I) = "
-        r"\tfrac{1}{2\sigma^2}\lVert x-\hat x\rVert^2 + D\log\sigma + \tfrac D2\log 2\pi,\quad C = \tfrac{1}{2\sigma^2}"
+        r"\tfrac{1}{2\sigma^2}\lVert x-\hat x\rVert^2 + D\log\sigma + \tfrac D2\log 2\pi,\quad"
+        r"\allowbreak {C = \tfrac{1}{2\sigma^2}}"
     )
     st.caption(
         r"$x$: an image of $D$ = "
@@ -140,7 +141,7 @@ def table() -> None:
             "error of a pixel, RMS": [f"{scale.rmse:.3f}" for scale, _ in scales.values()],
             "KL, nats": [f"{scale.kl:.2f}" for scale, _ in scales.values()],
             "\u2212ELBO, its own \u03c3": [
-                "none" if sigma is None else minus(f"{-scale.elbo(sigma):.0f}") for scale, sigma in scales.values()
+                "none" if sigma is None else minus(f"{-scale.elbo(sigma):,.0f}") for scale, sigma in scales.values()
             ],
             "\u2212ELBO, \u03c3 = RMS error": [minus(f"{-scale.elbo(scale.rmse):.0f}") for scale, _ in scales.values()],
         },
@@ -201,9 +202,9 @@ def by_draws() -> None:
     q = (mean, min(max(width, WIDTH[0]), WIDTH[1]))
     kl_draws(lesson.noise(seed), draws, q, key="kl", on_release=keep_q)
     st.latex(
-        r"\mathrm{KL}(q\,\|\,p) = \tfrac12\big(\mu^2 + s^2 - 1 - \log s^2\big)"
-        r"\;=\; \mathbb E_q\Big[\log\tfrac{q(z)}{p(z)}\Big] \;\approx\; "
-        r"\tfrac1K\sum_{k=1}^K \log\tfrac{q(z_k)}{p(z_k)},\quad z_k \sim q"
+        r"\mathrm{KL}(q\,\|\,p) = {\tfrac12\big(\mu^2 + s^2 - 1 - \log s^2\big)}"
+        r"\;=\; {\mathbb E_q\Big[\log\tfrac{q(z)}{p(z)}\Big]} \;\approx\; "
+        r"{\tfrac1K\sum_{k=1}^K \log\tfrac{q(z_k)}{p(z_k)}},\quad\allowbreak {z_k \sim q}"
     )
     st.caption(
         r"$q = \mathcal N(\mu, s^2)$: yours; $p = \mathcal N(0, 1)$: the prior. Made up, no image. Log-ratio: the sum "
@@ -278,7 +279,8 @@ def cheats() -> None:
     shown = len(looks[OFF].mean)
     st.caption(
         f"Two VAEs with C = {WEIGHT_PAIR:g}, trained on MNIST from the same weights; the first {shown} of "
-        f"{frame.held_out_words(DATA)} Both clouds are drawn at one scale; ring: two standard deviations of the prior. "
+        f"{frame.held_out_words(DATA)} Colour: the digit. Both clouds are drawn at one scale; ring: two standard "
+        "deviations of the prior. "
         "Squared error: decoded from the means, summed over pixels. Log-variances are cut off at \u221220 in training."
     )
     samples = {name: lesson.pictures(name, SAMPLES) for name in SIDES}
@@ -322,7 +324,7 @@ Tucker, Grosse and Norouzi 2019. Grey BCE: Loaiza-Ganem and Cunningham 2019.
 
 frame.opening(
     "What does the weight between reconstruction and KL mean?",
-    "Move the dial: a trained VAE stands at every stop. The diamond is where training itself comes to rest.",
+    "Move the dial: a trained VAE stands at every stop. The one at the diamond found its own place in training.",
 )
 turn()
 likelihoods()

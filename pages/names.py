@@ -9,6 +9,7 @@ from ui.figures import PLOT
 from ui.figures.names import kl_history, name_plane
 from ui.lessons import names as lesson
 from ui.lessons.names import CURES, OFFERED, PLAIN, READ_BY, START
+from ui.small_table import small_table
 from ui.text import plain
 from ui.word_ladder import Column, word_ladder, word_rows
 from vae_core.data.names import LONGEST, is_held_out, read_word
@@ -52,28 +53,21 @@ def explore() -> None:
             cure = controls.choose("Beside the plain VAE, one trained with", CURES, key="model", default=START)
     for complaint in st.session_state["complaints"]:
         st.warning(complaint)
-    with st.container(key="figure"):
-        words, map_of_names = st.columns([6, 7], gap="medium")
-        with words:
-            place = st.container()
-            read_by = controls.choose("A code is read by", READ_BY, key="read")
-        ladders = {title: lesson.ladder(title, a, b, read_by) for title in (PLAIN, cure)}
-        with place:
-            places = [f"{step}/{lesson.RUNGS - 1}" for step in range(lesson.RUNGS)]
-            places[0], places[-1] = "from", "to"
-            word_ladder(places, [column(title, ladders[title]) for title in (PLAIN, cure)])
-        with map_of_names:
-            known, way = lesson.plane(cure), ladders[cure]
-            figure = name_plane(
-                known.points,
-                lesson.KNOWN,
-                known.place(way.codes),
-                way.words,
-                (a, b),
-                lesson.COLOURS[cure],
-                known.shares,
-            )
-            st.plotly_chart(figure, config=PLOT, key="plane")
+    words, map_of_names = st.columns([6, 7], gap="medium")
+    with words, st.container(key="figure"):
+        place = st.container()
+        read_by = controls.choose("A code is read by", READ_BY, key="read")
+    ladders = {title: lesson.ladder(title, a, b, read_by) for title in (PLAIN, cure)}
+    with place:
+        places = [f"{step}/{lesson.RUNGS - 1}" for step in range(lesson.RUNGS)]
+        places[0], places[-1] = "from", "to"
+        word_ladder(places, [column(title, ladders[title]) for title in (PLAIN, cure)])
+    with map_of_names, st.container(key="beside"):
+        known, way = lesson.plane(cure), ladders[cure]
+        figure = name_plane(
+            known.points, lesson.KNOWN, known.place(way.codes), way.words, (a, b), lesson.COLOURS[cure], known.shares
+        )
+        st.plotly_chart(figure, config=PLOT, key="plane")
     measured = lesson.results()
     seen = " and ".join(f"{word}: {'held-out' if is_held_out(word) else 'not held-out'}" for word in (a, b))
     st.caption(
@@ -133,33 +127,19 @@ def collapse() -> None:
     unit = {"KL": "KL to the prior, nats per name", "reconstruction": "reconstruction, nats per name"}[term]
     figure = kl_history(lesson.curves(TERMS[term]), list(lesson.COLOURS.values()), START, unit)
     st.plotly_chart(figure, config=PLOT, key="curves")
-    st.dataframe(
-        lesson.compared(),
-        hide_index=True,
-        column_config={
-            "trained with": st.column_config.TextColumn(width=220),
-            **{
-                key: st.column_config.NumberColumn(format="%.2f")
-                for key in ("KL", "reconstruction", "-ELBO", "-bound, 100 draws", "bits per letter")
-            },
-            **{
-                key: st.column_config.NumberColumn(format="%.0f %%")
-                for key in ("come back", "samples from the list", "new")
-            },
-        },
-    )
+    small_table(list(OFFERED), lesson.compared())
     st.caption(
         f"Nats per name over all {measured['held_out']:,} held-out names, one draw of the code each; the likelihood of "
-        f"letters and end is exact. The bound: the tighter one of importance weighting, {measured['draws']} draws, "
-        f"over {measured['bounded']:,} of them. Active: latents whose mean varies by more than 0.01 over the "
-        "names; some stir a little even where the KL is next to nothing. Come back: held-out names "
-        "that are spelled exactly from the mean of their posterior. From the list: names made up at temperature 1 that "
-        "were trained on; new: neither trained on nor held out. One training each, one seed."
+        f"letters and end is exact. \u2212bound: the tighter bound of importance weighting, {measured['draws']} draws, "
+        f"over {measured['bounded']:,} of them alone, so compare it down its column. Active: latents whose mean has a "
+        "variance above 0.01 over the names; some stir a little even where the KL is next to nothing. Come back: "
+        "held-out names that are spelled exactly from the mean of their posterior. Listed: names made up at "
+        "temperature 1 that were trained on; new: neither trained on nor held out. One training each, one seed."
     )
     st.latex(
         r"\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}\Big[\sum_{t=1}^{T} \log p(x_t \mid x_1, \dots, x_{t-1}, z)\Big]"
-        r" - \sum_{j=1}^{Z} \mathrm{KL}_j,\qquad"
-        r"\mathcal{L} = \text{reconstruction} + w(s) \sum_{j} \max(\lambda, \mathrm{KL}_j)"
+        r" - {\sum_{j=1}^{Z} \mathrm{KL}_j},\quad\allowbreak "
+        r"{\mathcal{L} = \text{reconstruction} + w(s) \sum_{j} \max(\lambda, \mathrm{KL}_j)}"
     )
     st.caption(
         r"$x_t$: letter $t$ of the name, the last one its end. $z$: the code. $\mathrm{KL}_j$: what latent $j$ costs, "
@@ -195,8 +175,8 @@ def own_words() -> None:
     st.dataframe(rows, hide_index=True, height=320,
                  column_config={"-ELBO, nats": st.column_config.NumberColumn(format="%.1f")})  # fmt: skip
     told = f"{plain(file.name)}: {len(rows):,} different words"
-    told += f", {found.repeated:,} repeated lines left out" if found.repeated else ""
-    told += f", {len(found.refused):,} lines that cannot be used" if found.refused else ""
+    told += f", {lines(found.repeated)} repeated, left out" if found.repeated else ""
+    told += f", {lines(len(found.refused))} of no use" if found.refused else ""
     st.caption(f"{told}. A model trained on given names; one draw of the code for each word.")
     if found.refused:
         with st.expander("The lines that cannot be used"):
@@ -205,11 +185,15 @@ def own_words() -> None:
                 st.caption(f"The first {LINES} of {len(found.refused):,}.")
 
 
+def lines(count: int) -> str:
+    return f"{count:,} {'line' if count == 1 else 'lines'}"
+
+
 SEEN = """
 - **A decoder that sees its own letters can do without a code.** Each letter follows from those before it well enough,
   so the plain VAE pays no KL, and its posterior is the prior for every name: posterior collapse. Whatever the code, it
   says the same name.
-- **Its loss does not show it.** Its -ELBO is among the lowest here, and its made-up names are as good as any. The KL
+- **Its loss does not show it.** Its -ELBO is the lowest here, and its made-up names are as good as any. The KL
   shows it, and the ladder does.
 - **Annealing** lets the code cost nothing at first. **Free bits** let each latent use some nats for nothing to the end.
   **Word dropout** hides letters from the decoder, so that it must ask the code. The curves show which of them last.

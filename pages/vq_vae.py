@@ -60,7 +60,7 @@ def explore() -> None:
         f"VQ-VAE, {len(own)} x {len(own[0])} codes out of {config.codes} ({bits:.0f} bits an image), trained on "
         f"{dataset(chosen.data).title} ({chosen.learned}); image {number} of {frame.held_out_words(chosen.data)} "
         f"{changed} codes swapped. A code is shown as the mean of its cells in the first {lesson.BEHIND_BOOK} of these "
-        "images, decoded; what it looks like in a map hangs on its neighbours, too."
+        "images, decoded; what it looks like in a map depends on its neighbours, too."
     )
 
 
@@ -137,7 +137,8 @@ def codebooks() -> None:
         f"The same network, trained on MNIST each way; all numbers over all {frame.held_out_words('mnist')} Recon: "
         "minus log-likelihood, nats per image, of a Gaussian with one fixed sigma (a density, so it may be negative). "
         "Codebook and commitment: the same squared distance, summed over a map; with moving means the codebook's has "
-        "no gradient, but measures the same. Perplexity: effective number of codes."
+        "no gradient, but measures the same. Perplexity: effective number of codes, of the "
+        f"{lesson.model(next(iter(names.values()))).config.codes} in each book."
     )
 
 
@@ -203,7 +204,7 @@ The lecture writes the first term as $\log p(x \mid z_q(x))$; as a loss, to be m
 
 frame.opening(
     "Can a picture be written in a few numbered tiles?",
-    "Choose a cell of the map, then a code from the book: the server decodes the new map.",
+    "Choose a cell of the map, then a code from the book: the new map is decoded.",
 )
 explore()
 st.divider()

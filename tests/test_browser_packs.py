@@ -68,6 +68,10 @@ def decode(pack: bytes, z: np.ndarray) -> np.ndarray:
             x = x.reshape(layer["in"], layer["height"], layer["width"])
             bias = read(payload, layer["bias"], "<f2", layer["out"])
             x = conv_transpose(x, weight, layer["stride"], layer["padding"]) + bias[:, None, None]
+        elif layer["op"] == "keep":
+            x = kept = x.reshape(layer["channels"], layer["height"], layer["width"])
+        elif layer["op"] == "add":
+            x = x + kept
         else:
             x = NUMPY_ACTIVATIONS[layer["name"]](x)
     return x.reshape(header["image"])

@@ -155,7 +155,7 @@ def test_the_page_tells_what_was_measured() -> None:
     for name, sigma in lesson.contestants().values():
         scale = lesson.scale(name)
         assert f"{scale.kl:.2f}" in tables
-        assert sigma is None or f"{abs(scale.elbo(sigma)):.0f}" in tables
+        assert sigma is None or f"{abs(scale.elbo(sigma)):,.0f}" in tables
 
 
 def test_draws_and_steps_are_taken_from_the_link() -> None:

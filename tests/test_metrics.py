@@ -239,6 +239,13 @@ def test_mig_of_a_perfect_code_is_one() -> None:
     assert found.factor_information.argmax(0).tolist() == [3, 2, 1]
 
 
+def test_mig_leaves_out_a_factor_that_never_changes() -> None:
+    values = torch.arange(400)[:, None] % 4
+    found = mig_of(values.float(), torch.cat([torch.full_like(values, 2), values], dim=1))
+    assert found.mig == pytest.approx(1) and found.mig_per_factor.tolist() == pytest.approx([0, 1])
+    assert found.factor_information[:, 0].tolist() == [0]
+
+
 def test_mig_of_independent_codes_and_of_doubled_ones_is_zero() -> None:
     factors, noise = factors_and_noise()
     assert mig_of(noise, factors).mig < 0.01
@@ -289,7 +296,7 @@ def test_all_metrics_give_json_with_what_each_model_has() -> None:
 
 OF_THE_REGISTRY = {
     "conditional": "conditional", "letters": "discrete", "restores": "super_resolution", "words": "names",
-    "codebook": "vq_vae", "code maps": "pixelcnn", "draws": "ladder", "spoken": "voice",
+    "codebook": "vq_vae", "two codebooks": "vq_vae2", "code maps": "pixelcnn", "draws": "ladder", "spoken": "voice",
 }  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def test_own_words_are_read_and_what_cannot_be_is_told() -> None:
     assert not page.exception and not page.error
     shown = page.dataframe[-1].value
     assert list(shown["word"]) == ["anna", "qxzv"] and shown["-ELBO, nats"][1] > shown["-ELBO, nats"][0]
-    assert "1 repeated" in text(page) and "1 lines that cannot be used" in text(page)
+    assert "1 line repeated" in text(page) and "1 line of no use" in text(page)
 
 
 @pytest.mark.parametrize("content", [b"", b"12\n", b"\xff\xfe\x00\x01"])

@@ -14,7 +14,7 @@ LESSONS = [name for name in NAMED if name != "home"]
 # Lessons on data of one's choice; runs bring theirs along, and some lessons stand on one dataset.
 SETTLED = (
     "runs", "parts", "compression", "denoising", "super_resolution", "signals", "reparameterisation", "inference",
-    "colourisation", "latent_variables", "discrete", "names", "vq_vae", "voice", "loss",
+    "colourisation", "latent_variables", "discrete", "names", "vq_vae", "vq_vae2", "voice", "loss",
     "disentanglement", "beyond_gaussian", "collapse", "limits",
 )  # fmt: skip
 ON_DATA = [name for name in LESSONS if name not in SETTLED]

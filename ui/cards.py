@@ -23,7 +23,7 @@ from vae_core.runs.folder import NAME
 from vae_core.runs.transfer import wrong_training
 
 FAMILY_TITLES = {"fashion_mnist": "Fashion"}  # where the dataset's own title is too long for a picker
-NETWORKS = {"mlp": "MLP", "conv": "convolutional"}
+NETWORKS = {"mlp": "MLP", "conv": "convolutional", "residual": "residual"}
 LONGEST = 20  # letters of a name in a figure
 RUN = "run:"  # how the name of a run's card begins
 

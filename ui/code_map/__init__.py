@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,21 @@ def code_map(
     of: str,
     own: Sequence[Sequence[int]],
     at: Sequence[Sequence[int]],
+    also: Mapping[str, Tensor] | None = None,
     on_release: Callable[[], None] | None = None,
 ) -> None:
     """Show a picture [C, H, W], what its codes decode to [C, H, W], and the codebook as small pictures [K, C, s, s],
     each with its share [K] of the choices.
 
-    `own` [h][w] are the encoder's codes, `at` [h][w] those that stand there. A hand that chooses others makes
-    st.session_state[key]["release"] = {"of", "at", "when"}; `of` names the model and picture that `at` belongs to.
+    `also`: more pictures [C, H, W] beside the encoded one, by what they are. `own` [h][w] are the encoder's codes, `at`
+    [h][w] those that stand there. A hand that chooses others makes st.session_state[key]["release"] = {"of", "at",
+    "when"}; `of` names the model and picture that `at` belongs to.
     """
     order = brightest_last(book, usage)
     data: dict[str, Any] = {
         "picture": address(picture),
         "decoded": address(decoded),
+        "also": [[words, address(each)] for words, each in (also or {}).items()],
         "book": address(tile(book[order], ATLAS)),
         "across": ATLAS,
         "order": order,

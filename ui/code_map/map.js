@@ -11,6 +11,7 @@ function createMap() {
   const shared = makeShared();
   const original = el("img", { class: "small", alt: "The picture that was encoded" });
   const large = el("img", { class: "large", alt: "What the code map decodes to", "data-testid": "decoded-map" });
+  const small = el("div", { class: "smalls" });
   const grid = el("div", { class: "grid", role: "group", "aria-label": "The code map" });
   const book = el("div", { class: "book", role: "group", "aria-label": "The codebook" });
   const said = el("output", { class: "said" });
@@ -22,7 +23,7 @@ function createMap() {
     el("div", { class: "halves" },
       el("figure", {}, el("figcaption", {}, "the code map, decoded: choose a cell"), el("div", { class: "stack" }, large, grid)),
       el("div", { class: "out" },
-        el("div", { class: "top" }, el("figure", {}, el("figcaption", {}, "encoded"), original),
+        el("div", { class: "top" }, small,
           el("div", {}, said, el("div", { class: "controls" }, back, random, numbers))),
         el("figure", {}, count, book))));
 
@@ -122,6 +123,8 @@ function createMap() {
       }
       built = wanted;
       original.src = data.picture;
+      small.replaceChildren(el("figure", {}, el("figcaption", {}, "encoded"), original),
+        ...data.also.map(([words, src]) => el("figure", {}, el("figcaption", {}, words), el("img", { src, alt: words }))));
       if (JSON.stringify(map) === JSON.stringify(data.at)) { // else a newer map is on its way
         large.src = data.decoded;
         large.classList.remove("old");

@@ -60,7 +60,7 @@ def gap_bars(below: Mapping[str, float], chosen: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.3f} nats below log p(x)<extra></extra>",
         )
     )
-    plain(figure, height=HEIGHT, x="bound below log p(x), nats")
+    plain(figure, height=HEIGHT, x="nats below log p(x)")
     figure.update_layout(
         bargap=0.35,
         margin={"l": 132, "t": 40, "r": 12},

@@ -27,7 +27,8 @@ def excess_map(
             colorscale=[(0, LEFT_OUT), (0.5, PAPER), (1, HOLE)], hoverongaps=False,
             hovertemplate="z = (%{x:.1f}, %{y:.1f})<br>log p \u2212 log q = %{z:.1f} nats<extra></extra>",
             colorbar={
-                "title": {"text": "log p(z) \u2212 log q(z), nats", "side": "right", "font": {"size": LABEL_SIZE}},
+                "orientation": "h", "y": 1, "yanchor": "bottom",
+                "title": {"text": "log p(z) \u2212 log q(z), nats", "side": "top", "font": {"size": LABEL_SIZE}},
                 "tickvals": [-reach, -reach / 2, 0, reach / 2, reach],
                 "ticktext": [f"\u2212{reach:g}", f"\u2212{reach / 2:g}", "0", f"{reach / 2:g}", f"{reach:g}"],
                 "tickfont": {"size": LABEL_SIZE}, "thickness": 14,
@@ -39,7 +40,7 @@ def excess_map(
         marker={"size": 8, "color": "#111111", "line": {"color": "#ffffff", "width": 1.5}},
         hovertemplate="a draw, z = (%{x:.1f}, %{y:.1f})<extra></extra>",
     )  # fmt: skip
-    plain(figure, height=470, x="latent 1", y="latent 2")
+    plain(figure, height=500, x="latent 1 (no unit)", y="latent 2 (no unit)")
     figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[low[0], high[0]], showgrid=False, fixedrange=True, constrain="domain")
     figure.update_yaxes(

@@ -37,7 +37,8 @@ def dial(
     for name, values, colour in bars:
         figure.add_bar(
             x=places, y=list(values), name=name, yaxis="y2", marker_color=colour, text=[_bar(v) for v in values],
-            textposition="outside", textfont={"size": LABEL_SIZE - 1}, cliponaxis=False, textangle=0,
+            textposition="outside", textfont={"size": LABEL_SIZE - 1}, textangle=0, constraintext="none",
+            cliponaxis=False,
             hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
         )  # fmt: skip
     plain(figure, height=452)
@@ -85,8 +86,8 @@ class Line(NamedTuple):
 
 
 def pixel_costs(prediction: np.ndarray, lines: Sequence[Line], grey: float, colours: Sequence[str]) -> go.Figure:
-    """-log p of one pixel over its prediction [N], for each likelihood; the lowest place of each in a ring, which is at
-    the pixel's own grey."""
+    """What each likelihood charges for one pixel over its prediction [N]; the lowest place of each in a ring, which is
+    at the pixel's own grey."""
     figure = go.Figure()
     for line, colour, dash in zip(lines, colours, DASHES, strict=False):
         figure.add_scatter(
@@ -98,7 +99,7 @@ def pixel_costs(prediction: np.ndarray, lines: Sequence[Line], grey: float, colo
             x=[prediction[lowest]], y=[line.cost[lowest]], mode="markers", showlegend=False, hoverinfo="skip",
             marker={"color": colour, "size": 12, "symbol": "circle-open", "line": {"width": 3}},
         )  # fmt: skip
-    _over_prediction(figure, grey, "\u2212log p, nats per pixel")
+    _over_prediction(figure, grey, "cost of the pixel, nats")
     figure.update_yaxes(range=[-2, 6])
     return figure
 

@@ -45,7 +45,7 @@ def name_plane(
             x=place[0], y=place[1], text=f"<b>{word}</b>", showarrow=False, yshift=-17, borderpad=1,
             font={"size": LABEL_SIZE + 2}, bgcolor="rgba(128,128,128,0.35)",  # for light and dark paper
         )  # fmt: skip
-    axes = [f"direction {n + 1} of the codes ({share:.0%} of their variance)" for n, share in enumerate(shares)]
+    axes = [f"direction {n + 1} ({share:.0%} of the variance)" for n, share in enumerate(shares)]
     plain(figure, height=470, x=axes[0], y=axes[1])
     figure.update_layout(margin={"t": 30, "l": 60, "r": 8})
     figure.update_xaxes(range=[low[0] - room[0], high[0] + room[0]], fixedrange=True, nticks=6)
@@ -74,7 +74,7 @@ def kl_history(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], colours: Sequence[str], today: str, y: str
 ) -> go.Figure:
     """A held-out term of several trainings over their epochs, as (epochs, nats per name); today's drawn strong. The
-    name of each stands at the end of its line."""
+    name of each stands at the end of its line; of "a + b" only "+ b", for a phone's sake."""
     figure = go.Figure()
     ends = spread_out([values[-1] for _, values in curves.values()], [values for _, values in curves.values()])
     for place, (name, (epochs, values)) in enumerate(curves.items()):
@@ -83,13 +83,16 @@ def kl_history(
             line={"color": colours[place], "width": 4.5 if name == today else 2.5, "dash": DASHES[place % len(DASHES)]},
             hovertemplate="epoch %{x:.0f}: %{y:.2f} nats<extra>" + name + "</extra>",
         )  # fmt: skip
+        *_, last = name.split(" + ")
+        told = name if last == name else f"+ {last}"
         figure.add_annotation(
-            x=epochs[-1], y=ends[place], text=f"<b>{name}</b>" if name == today else name, showarrow=False,
+            x=epochs[-1], y=ends[place], text=f"<b>{told}</b>" if name == today else told, showarrow=False,
             xanchor="left", xshift=8, font={"size": LABEL_SIZE},
         )  # fmt: skip
     plain(figure, height=400, x="epoch", y=y)
-    last = max((epochs[-1] for epochs, _ in curves.values()), default=1)
-    figure.update_xaxes(range=[0, last * 1.32], fixedrange=True, tickvals=[n for n in range(0, round(last) + 1, 5)])
+    figure.update_layout(margin={"r": 132})
+    end = max((epochs[-1] for epochs, _ in curves.values()), default=1)
+    figure.update_xaxes(range=[0, end], fixedrange=True, dtick=5)
     figure.update_yaxes(rangemode="tozero", fixedrange=True)
     return figure
 

@@ -69,17 +69,22 @@ function parsePack(bytes) {
   return { ...header, png: take(header.png, header.length, Uint8Array) };
 }
 
-const OPERATIONS = ["linear", "conv_transpose", "activation"];
+const OPERATIONS = ["linear", "conv_transpose", "keep", "add", "activation"];
 
 function parseDecoder(header, take) {
   const weights = header.dtype === "float32" ? (at, count) => take(at, count, Float32Array)
     : (at, count) => halfToFloat(take(at, count, Uint16Array));
-  let size = header.latent;
+  let size = header.latent, kept = 0;
   const layers = header.layers.map((layer, index) => {
     const name = `Layer ${index} of decoder ${header.id}`;
     ensure(OPERATIONS.includes(layer.op), `${name} is a "${layer.op}"; known are ${OPERATIONS.join(", ")}.`);
     if (layer.op === "activation") {
       ensure(layer.name in ACTIVATIONS, `${name} is "${layer.name}"; known are ${Object.keys(ACTIVATIONS).join(", ")}.`);
+      return layer;
+    }
+    if (layer.op === "keep") kept = layer.channels * layer.height * layer.width;
+    if (layer.op === "keep" || layer.op === "add") {
+      ensure(size === kept, `${name} takes ${kept} values and is given ${size}.`);
       return layer;
     }
     const linear = layer.op === "linear";
@@ -281,12 +286,23 @@ function makeChannelsFirst(image, input) {
   return { output, run };
 }
 
+/** Values of an image [C, H, W] in PyTorch's order, channels last. */
+function makeChannelsLast([channels, height, width], input) {
+  const area = height * width;
+  const output = new Float32Array(input.length);
+  const run = () => {
+    for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) output[i * channels + c] = input[c * area + i];
+  };
+  return { output, run };
+}
+
 /** Parsed decoder pack -> {decode(z) -> Float32Array [C * H * W] in [0, 1], a reused buffer; image; latent; id}. */
 function makeDecoder(pack) {
   ensure(pack.kind === "decoder", `Pack ${pack.id} holds ${pack.kind}, not a decoder.`);
   const input = new Float32Array(pack.latent);
   const steps = [];
   let signal = input, shape = null; // shape: [C, H, W] of a channels-last signal
+  let kept = null;
   const add = ({ output, run }) => {
     steps.push(run);
     signal = output;
@@ -295,6 +311,20 @@ function makeDecoder(pack) {
     if (layer.op === "activation") {
       const values = signal, apply = ACTIVATIONS[layer.name];
       steps.push(() => apply(values));
+      continue;
+    }
+    if (layer.op === "keep") { // an activation that follows works in place, so this is a copy
+      if (!shape) add(makeChannelsLast((shape = [layer.channels, layer.height, layer.width]), signal));
+      const values = signal, copy = new Float32Array(signal.length);
+      kept = copy;
+      steps.push(() => copy.set(values));
+      continue;
+    }
+    if (layer.op === "add") {
+      const values = signal, copy = kept;
+      steps.push(() => {
+        for (let i = 0; i < values.length; i++) values[i] += copy[i];
+      });
       continue;
     }
     const linear = layer.op === "linear";

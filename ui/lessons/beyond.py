@@ -195,7 +195,6 @@ def table() -> list[dict[str, Any]]:
         rows.append(
             {
                 "model": KINDS[name].title,
-                "it changes": KINDS[name].changed,
                 "minutes": found["seconds"] / 60,
                 "\u2212ELBO": _less(bound.get(1)),
                 f"NLL, {FEWER}": _less(bound.get(FEWER)),

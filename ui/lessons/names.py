@@ -148,27 +148,22 @@ def results() -> dict[str, Any]:
     return found
 
 
-def compared() -> list[dict[str, Any]]:
-    """What every model scores on held-out names, and what its samples are."""
-    rows = []
-    for title, name in OFFERED.items():
-        found = scores(name, "recon", "kl", "elbo", "active_latents", "exact", "bits_per_letter")
-        row = results()["models"][name]
-        rows.append(
-            {
-                "trained with": title,
-                "KL": found["kl"],
-                "reconstruction": found["recon"],
-                "-ELBO": -found["elbo"],
-                "-bound, 100 draws": -row["bound"],
-                "bits per letter": found["bits_per_letter"],
-                "active latents": found["active_latents"],
-                "come back": 100 * found["exact"],
-                "samples from the list": 100 * row["in_training"],
-                "new": 100 * row["new"],
-            }
-        )
-    return rows
+def compared() -> dict[str, list[str]]:
+    """What every model of OFFERED scores on held-out names, and what its samples are, as columns of texts."""
+    wanted = ("recon", "kl", "elbo", "active_latents", "exact", "bits_per_letter")
+    found = [scores(name, *wanted) for name in OFFERED.values()]
+    made = [results()["models"][name] for name in OFFERED.values()]
+    return {
+        "KL": [f"{each['kl']:.2f}" for each in found],
+        "reconstruction": [f"{each['recon']:.2f}" for each in found],
+        "\u2212ELBO": [f"{-each['elbo']:.2f}" for each in found],
+        "\u2212bound": [f"{-each['bound']:.2f}" for each in made],
+        "bits per letter": [f"{each['bits_per_letter']:.2f}" for each in found],
+        "active latents": [f"{each['active_latents']:.0f}" for each in found],
+        "come back": [f"{each['exact']:.0%}" for each in found],
+        "listed": [f"{each['in_training']:.0%}" for each in made],
+        "new": [f"{each['new']:.0%}" for each in made],
+    }
 
 
 def curves(term: str) -> dict[str, tuple[list[float], list[float]]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ui import cache
 from ui.lessons import read_results, scores
+from ui.sheet.axes import minus
 from vae_core.checkpoints import bundled
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
@@ -129,18 +130,15 @@ def usage(name: str) -> list[float]:
     return scores(name, "usage")["usage"]
 
 
-SCORED = (
-    "MSE\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}variance", "perplexity", "codes in use", "recon, nats", "codebook",
-    "\N{GREEK SMALL LETTER BETA}\N{NO-BREAK SPACE}commitment",
-)  # fmt: skip
+SCORED = ("MSE / variance", "perplexity", "codes in use", "recon, nats", "codebook", "\u03b2 commitment")
 
 
 def column(name: str) -> list[str]:
     """What a codebook scores on held-out images, as texts in the order of SCORED."""
     config, found = model(name).config, scores(name, "recon", "distance", "unexplained", "perplexity", "used")
     return [
-        f"{found['unexplained']:.3f}", f"{found['perplexity']:.0f}", f"{found['used']} of {config.codes}",
-        f"{found['recon']:.0f}", f"{found['distance']:.1f}", f"{config.beta * found['distance']:.1f}",
+        f"{found['unexplained']:.3f}", f"{found['perplexity']:.0f}", f"{found['used']}",
+        minus(f"{found['recon']:.0f}"), f"{found['distance']:.1f}", f"{config.beta * found['distance']:.1f}",
     ]  # fmt: skip
 
 

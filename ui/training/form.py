@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ui import controls
 from vae_core.data import Dataset, datasets, own
 from vae_core.models import MODELS, is_latent
-from vae_core.recipes import Recipe
+from vae_core.recipes import RECIPES, Recipe, judge_of
 from vae_core.training import TrainSettings
 from vae_core.training.device import available
 from vae_core.training.settings import WHOLE
@@ -33,7 +33,8 @@ SCHEDULE_HELP = (
 BETA_HELP = "The weight of the KL in the loss. 1 is the plain VAE; more presses the codes harder towards the prior."
 PRECISIONS = ("auto", "float32", "bfloat16")
 PRECISION_HELP = "Of the matrix products. Auto takes whichever is faster on the device."
-MLP, CONV, LINEAR = "MLP", "convolutional", "linear"
+MLP, CONV, RESIDUAL, LINEAR = "MLP", "convolutional", "residual", "linear"
+IN_RECIPES = {CONV: "conv", RESIDUAL: "residual"}  # the networks that have channels
 CHANNELS = (16, 32, 64, 128)  # of as many convolutions as halve the image to 4 pixels or more
 LEAST_SIDE = 4
 BETA_ROW = 74  # pixels: as high as the two widgets, so that Start stays where it is
@@ -82,7 +83,7 @@ def choices(more: DeltaGenerator) -> tuple[Recipe, str]:
         latent = entry("Latents", 2, 1024, start["latent"], 1, key="latent")
     with right:
         epochs = entry("Epochs", *WHOLE["epochs"], start["epochs"], 1, key="epochs")
-    settings: dict[str, Any] = {"image": chosen.shape, "latent": latent}
+    settings: dict[str, Any] = {"image": chosen.shape, "latent": latent, **eyes_for(model, data)}
     training: dict[str, Any] = {"epochs": epochs}
     if "beta" not in knobs_of(model):
         with st.container(height=BETA_ROW, border=False):
@@ -126,7 +127,7 @@ def rarer(
     channels = channels_for(data.shape) if "channels" in knobs_of(model) else ()
     with left:
         rare["batch"] = entry("Batch, images", *WHOLE["batch"], start["batch"], 32, key="batch")
-        networks = [MLP, CONV] if channels else [MLP if "hidden" in knobs_of(model) else LINEAR]
+        networks = [MLP, CONV, RESIDUAL] if channels else [MLP if "hidden" in knobs_of(model) else LINEAR]
         network = controls.choose("Network", networks, key="network", default=start["network"], style="select")
         device = controls.choose("Device", ["auto", *available()], key="device", style="select")
     with right:
@@ -141,14 +142,24 @@ def rarer(
     rare["patience"] = entry(
         f"Stop early after so many epochs without a better held-out {score}; 0: never", 0, 1000, 0, 1, key="patience"
     )
-    if network == CONV:
-        return rare, {"network": "conv", "channels": channels, "hidden": (256,), "activation": "relu"}, device
+    if name := IN_RECIPES.get(network):
+        return rare, {"network": name, "channels": channels, "hidden": (256,), "activation": "relu"}, device
     return rare, {}, device
 
 
 def knobs_of(model: str) -> set[str]:
     """The names of a model's settings."""
     return {each.name for each in fields(MODELS[model].Config)}
+
+
+def eyes_for(model: str, data: str) -> dict[str, Any]:
+    """Through whose convolutions a model looks that compares features: those of the data's own judge. Without one they
+    are filters by chance."""
+    judge = judge_of(data)
+    if "eyes_of" not in knobs_of(model) or judge is None:
+        return {}
+    seen = RECIPES[judge].config.channels
+    return {"eyes_of": judge, "seen": seen, "depth_weights": (10.0,) * len(seen), "pixel_weight": 10.0}
 
 
 def channels_for(shape: tuple[int, int, int]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -76,7 +76,7 @@ def pack_decoder(
     payload = Payload()
     layers: list[dict[str, Any]] = []
     size: tuple[int, int] | None = None  # height and width, once the code has become an image
-    for module in decoder:
+    for module in plain_layers(decoder):
         if isinstance(module, nn.Linear):
             layers.append(
                 {"op": "linear", "in": module.in_features, "out": module.out_features, **_weights(module, payload)}
@@ -91,15 +91,57 @@ def pack_decoder(
             size = tuple((side - 1) * stride - 2 * padding + kernel for side in size)  # type: ignore[assignment]
         elif isinstance(module, nn.Unflatten):
             size = (int(module.unflattened_size[1]), int(module.unflattened_size[2]))
+        elif isinstance(module, Keep):
+            assert size is not None, "a block comes after the code has become an image"
+            layers.append({"op": "keep", "channels": module.channels, "height": size[0], "width": size[1]})
+        elif isinstance(module, Add):
+            layers.append({"op": "add"})
         elif type(module) in ACTIVATIONS:
             layers.append({"op": "activation", "name": ACTIVATIONS[type(module)]})
         else:
             raise InvalidInput(
                 f"The browser cannot run a layer of type {type(module).__name__}; it knows Linear, ConvTranspose2d, "
-                f"Unflatten and {', '.join(sorted(ACTIVATIONS.values()))}."
+                f"Unflatten, residual blocks and {', '.join(sorted(ACTIVATIONS.values()))}."
             )
     layers.append({"op": "activation", "name": pixels})
     return _pack("decoder", {"image": list(image), "latent": latent, "dtype": "float16", "layers": layers}, payload)
+
+
+class Keep(nn.Module):
+    """Stands for: remember what there is, an image of so many channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+
+class Add(nn.Module):
+    """Stands for: add what was remembered."""
+
+
+def plain_layers(layers: nn.Sequential) -> Iterator[nn.Module]:
+    """The layers one after another: a block x + branch(x) as Keep, its branch, Add; in a branch, a convolution that
+    keeps the image's size as the transposed one that does the same."""
+    for layer in layers:
+        branch = getattr(layer, "branch", None)
+        if isinstance(branch, nn.Sequential):
+            yield Keep(next(each.in_channels for each in branch if isinstance(each, nn.Conv2d)))
+            yield from plain_layers(branch)
+            yield Add()
+        elif isinstance(layer, nn.Conv2d) and layer.stride == (1, 1):
+            yield _transposed(layer)
+        else:
+            yield layer
+
+
+def _transposed(layer: nn.Conv2d) -> nn.ConvTranspose2d:
+    """The transposed convolution that equals one of stride 1: its kernels turned by half a circle."""
+    side, padding = layer.kernel_size[0], int(layer.padding[0])
+    same = nn.ConvTranspose2d(layer.in_channels, layer.out_channels, side, padding=side - 1 - padding)
+    assert layer.bias is not None
+    same.weight.data = layer.weight.detach().transpose(0, 1).flip(2, 3)
+    same.bias.data = layer.bias.detach()  # type: ignore[union-attr]
+    return same
 
 
 def _weights(module: nn.Linear | nn.ConvTranspose2d, payload: Payload) -> dict[str, int]:

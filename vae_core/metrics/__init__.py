@@ -153,8 +153,6 @@ METRICS: dict[str, Metric] = {
             "recon": Number("reconstruction", "nats per image", "lower"),
             "unexplained": Number("squared error over variance", "share", "lower"),
             "top_unexplained": Number("the same from the top alone", "share", "lower"),
-            "top_coarse": Number("the same of means of patches", "share", "neither"),
-            "top_fine": Number("the same beside these means", "share", "neither"),
             "perplexity_top": Number("perplexity of the top's codes", "codes", "higher"),
             "perplexity_bottom": Number("perplexity of the bottom's codes", "codes", "higher"),
         },

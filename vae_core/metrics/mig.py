@@ -29,9 +29,12 @@ def mig(trial: Trial) -> Mig:
 def mig_of(codes: Tensor, factors: Tensor) -> Mig:
     """For each factor of [N, F], the lead of the latent of codes [N, Z] that knows most over the next one.
 
-    The lead is measured as a share of the factor's entropy; a model with one latent has no runner-up: 0.
+    The lead is measured as a share of the factor's entropy; a model with one latent has no runner-up: 0. A factor that
+    never changes, as among images of one class, is told by nobody (0) and left out of the mean.
     """
-    share = factor_information(codes, factors).share  # [Z, F]
+    changes = (factors != factors[:1]).any(0)  # [F]
+    share = torch.zeros(codes.shape[1], factors.shape[1])
+    share[:, changes] = factor_information(codes, factors[:, changes]).share  # [Z, F]
     best = torch.cat([share, torch.zeros_like(share[:1])]).topk(2, dim=0).values  # [2, F]
     gap = best[0] - best[1]
-    return Mig(gap.mean().item(), gap, share)
+    return Mig(gap[changes].mean().item(), gap, share)

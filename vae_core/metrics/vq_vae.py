@@ -63,5 +63,5 @@ def code_prior(trial: Trial) -> CodePrior:
         total += trial.model.loss(trial.images(index), labels).total.double().item() * len(index)
     config = trial.model.config
     per_map = total / len(trial)
-    per_code = per_map / math.prod(config.image)
+    per_code = per_map / math.prod(config.image[1:])
     return CodePrior(per_map, per_code, 1 - per_code / math.log(config.codes))

@@ -22,6 +22,7 @@ from vae_core.models.iwae import IWAE
 from vae_core.models.ladder import LadderVAE
 from vae_core.models.linear import LinearAutoencoder
 from vae_core.models.names import NameVAE
+from vae_core.models.perceptual import PerceptualVAE
 from vae_core.models.pixelcnn import PixelCNN
 from vae_core.models.restoring import RestoringModel
 from vae_core.models.super_resolution import SuperResolution
@@ -56,6 +57,7 @@ MODELS: dict[str, Kind] = {
     "ladder": LadderVAE,
     "adversarial": AdversarialAutoencoder,
     "vae_gan": VAEGAN,
+    "perceptual": PerceptualVAE,
     "autoregressive": AutoregressiveVAE,
     "conditional": ConditionalVAE,
     "discrete": DiscreteVAE,
@@ -81,6 +83,7 @@ __all__ = [
     "IWAE", "MODELS", "TCVAE", "VAE", "VAEGAN", "VQVAE", "VQVAE2", "AdversarialAutoencoder", "Autoencoder",
     "AutoregressiveVAE", "Classifier", "Colouriser", "ConditionalVAE", "DenoisingAutoencoder", "DiscreteVAE",
     "DropoutVAE", "FactorVAE",
-    "InverseFlowVAE", "Kind", "LadderVAE", "LatentModel", "LinearAutoencoder", "LossTerms", "NameVAE", "PixelCNN",
-    "Posterior", "RestoringModel", "SuperResolution", "VariationalColouriser", "VoiceVQVAE", "is_latent",
+    "InverseFlowVAE", "Kind", "LadderVAE", "LatentModel", "LinearAutoencoder", "LossTerms", "NameVAE",
+    "PerceptualVAE", "PixelCNN", "Posterior", "RestoringModel", "SuperResolution", "VariationalColouriser",
+    "VoiceVQVAE", "is_latent",
 ]  # fmt: skip

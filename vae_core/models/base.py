@@ -73,7 +73,7 @@ class LatentConfig:
     latent: int = 2
     network: str = "mlp"
     hidden: tuple[int, ...] = (512, 256, 128)  # widths from the image to the latent; the decoder mirrors them
-    channels: tuple[int, ...] = ()  # of the convolutions, for network "conv"; each one halves the image
+    channels: tuple[int, ...] = ()  # of the convolutions, for "conv" and "residual"; each one halves the image
     activation: str = "gelu"
     likelihood: str = "bernoulli"
     sigma: float = 1.0  # of the Gaussian likelihood: fixed, or where learning starts
@@ -92,7 +92,7 @@ class LatentConfig:
         require(self.activation in ACTIVATIONS, "activation", self.activation, ", ".join(ACTIVATIONS))
         require(self.likelihood in LIKELIHOODS, "likelihood", self.likelihood, ", ".join(LIKELIHOODS))
         require(math.isfinite(self.sigma) and self.sigma > 0, "sigma", self.sigma, "a number above 0")
-        if self.network == "conv":
+        if self.network != "mlp":
             require(1 <= len(self.channels) <= 6, "channels", self.channels, "1 to 6 convolutions")
             require(all(1 <= c <= 512 for c in self.channels), "channels", self.channels, "1 to 512 each")
             factor = 2 ** len(self.channels)
@@ -119,8 +119,9 @@ class LatentModel(nn.Module):
             self.decoder = mlp_decoder(config.image, config.hidden, config.latent, config.activation)
         else:
             shape = (config.image, config.channels, config.hidden)
-            self.encoder = conv_encoder(*shape, outputs, config.activation)
-            self.decoder = conv_decoder(*shape, config.latent, config.activation)
+            residual = config.network == "residual"
+            self.encoder = conv_encoder(*shape, outputs, config.activation, residual)
+            self.decoder = conv_decoder(*shape, config.latent, config.activation, residual)
         if config.likelihood == "gaussian_learned":
             self.log_sigma = nn.Parameter(torch.tensor(math.log(config.sigma)))
 

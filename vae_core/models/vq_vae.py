@@ -102,6 +102,7 @@ class VQVAE(nn.Module):
 
     Config = VQVAEConfig
     title = "VQ-VAE"
+    levels = 1  # of code maps
     is_generative = False  # by itself: all maps are alike to it
 
     def __init__(self, config: VQVAEConfig) -> None:

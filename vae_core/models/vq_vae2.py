@@ -57,6 +57,7 @@ class VQVAE2(nn.Module):
 
     Config = VQVAE2Config
     title = "VQ-VAE-2"
+    levels = 2  # of code maps
     is_generative = False  # by itself: all maps are alike to it
 
     def __init__(self, config: VQVAE2Config) -> None:

@@ -19,6 +19,7 @@ from vae_core.recipes import (
     names,
     parts,
     reduction,
+    results,
     super_resolution,
     voice,
     vq_vae,
@@ -47,6 +48,7 @@ BANKS: dict[str, tuple[Recipe, ...]] = {
     "voice": tuple(voice.bank()),
     "disentanglement": tuple(disentanglement.bank()),
     "limits": tuple(limits.bank()),
+    "results": tuple(results.bank()),
 }
 
 RECIPES: dict[str, Recipe] = {

@@ -31,6 +31,7 @@ from vae_core.runs import queue
 from vae_core.runs.board import Board
 from vae_core.runs.code_maps import as_code_maps
 from vae_core.runs.config import CONFIG
+from vae_core.runs.eyes import with_eyes
 from vae_core.runs.folder import EVENTS, SNAPSHOT, STOP, Run, Status
 from vae_core.runs.pictures import Pictures, frame_steps
 from vae_core.runs.scores import evaluate, held_out_source
@@ -169,7 +170,7 @@ class _Worker:
         from_first(self.shard, self.begin)
         device, data = pick_device(run.config.device), run.data()
         torch.manual_seed(settings.seed)
-        model = MODELS[recipe.model](recipe.config)
+        model = with_eyes(MODELS[recipe.model](recipe.config))
         source = subset(data.load("train", device), device, settings.labels, settings.images)
         source = as_code_maps(source, recipe.config, device)
         if tuple(source.shape) != tuple(recipe.config.image):
