@@ -30,6 +30,7 @@ PAGES = {
         st.Page("pages/inference.py", title="Variational inference"),
         st.Page("pages/reparameterisation.py", title="Reparameterisation"),
         st.Page("pages/loss.py", title="The loss"),
+        st.Page("pages/results.py", title="Results"),
     ],
     "Latent spaces": [
         st.Page("pages/latent_map.py", title="Latent map"),

@@ -7,12 +7,11 @@ import torch
 
 from ui import cache, controls, frame
 from ui.figures import PLOT
-from ui.figures.beyond import crowd, density_map, gap_bars
+from ui.figures.beyond import density_map, gap_bars
 from ui.lessons import beyond as lesson
 from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table
 from vae_core.bending import FAMILIES, fit
-from vae_core.data import dataset
 from vae_core.exact.told import REACH, TOLD
 from vae_core.models import IWAE, VAEGAN, AdversarialAutoencoder, InverseFlowVAE, LadderVAE
 from vae_core.models.inverse_flow import FlowStep
@@ -65,12 +64,11 @@ def crowds() -> None:
     if len(names) < len(lesson.CROWDS):
         return
     st.subheader("Must each picture pay for leaving the prior, or only all of them together?", anchor=False)
-    digits = dataset(lesson.DATA).class_names
     for column, (title, (name, words)) in zip(st.columns(3, gap="small"), lesson.CROWDS.items(), strict=True):
         found = lesson.crowd(name, WINDOW)
         with column:
             st.markdown(f"**{title[0].upper()}{title[1:]}**: {words}")
-            st.plotly_chart(crowd(found.codes, found.labels, digits, WINDOW), config=PLOT, key=f"crowd {name}")
+            st.plotly_chart(lesson.crowd_figure(name, WINDOW), config=PLOT, key=f"crowd {name}")
             kl = "no q(z|x), so no KL" if found.kl is None else f"mean KL of one q(z|x): {found.kl:.1f} nats"
             beyond = f"; outside the window: {found.outside:,}" if found.outside else ""
             st.markdown(f"{kl}. Crowd to prior: **{found.distance:.2f}**{beyond}.")

@@ -30,6 +30,7 @@ CHAPTERS = (
     ("7.5, 7.6", "How near can you come to what cannot be computed?", "inference"),
     ("7.7", "How can a gradient pass through a random draw?", "reparameterisation"),
     ("7.8", "What does the weight between reconstruction and KL mean?", "loss"),
+    ("7.9", "What does a trained VAE give back, and what does it make up?", "results"),
     ("7.4", "What does the whole plane decode to?", "sampling_grid"),
     ("7.3", "What does a path from one picture to another pass through?", "interpolation"),
     ("7.6, 7.8", "Why is a variational latent space continuous and complete?", "continuity_completeness"),

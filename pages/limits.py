@@ -247,8 +247,8 @@ SEEN = """
 - **Blur is not a bug of the network.** For one code several images are possible, and the answer with the least error
   is their mean. More latents or a smaller beta make the code tell more, so fewer images share it; then reconstructions
   sharpen. Samples need not.
-- **Few images are learned by heart.** Training images get ever cheaper, held-out ones ever dearer. Stopping early,
-  dropout and weight decay help against that to different degrees; more images help more than any of them.
+- **Few images are learned by heart.** Training images get ever cheaper, held-out ones ever dearer. On 100
+  of them, stopping early, dropout and weight decay all help; on 1,000, dropout does no more. More images help most.
 - **Cost follows the pixels.** With the side of an image, weights and multiplications grow up to its square; the
   latents are a small part of it.
 - **A score of samples is an answer to one question.** A mixture of one per cent model and noise loses at most

@@ -24,7 +24,7 @@ from vae_core.recipes.results import DATA_RESULTS
 
 COLOURS = dict(zip(KINDS, RUN_COLOURS, strict=False))
 MOST_SEEDS = 1_000_000
-START = "CIFAR-10"
+START = "Fashion-MNIST"
 
 
 def pick() -> tuple[str, int]:
@@ -48,7 +48,7 @@ def copies(short: str, row: int) -> None:
     rows = [Row("Held-out images", "never seen in training", lesson.originals(short, row))]
     for kind, title in KINDS.items():
         told = entry["models"][kind]
-        words = f"{WORDS[kind]}; PSNR {told['psnr']:.1f} dB"
+        words = f"{WORDS[kind]}<br>PSNR {told['psnr']:.1f} dB"
         rows.append(Row(title, words, lesson.copies(short, kind, row), COLOURS[kind]))
     with st.container(key="figure"):
         picture_rows(rows)
@@ -72,7 +72,7 @@ def samples(short: str) -> None:
     entry = lesson.measured()[short]
     rows = []
     for kind, title in KINDS.items():
-        words = f"Fr\u00e9chet distance {entry['models'][kind]['fid_judge']:.1f}" if temperature == 1 else WORDS[kind]
+        words = f"Fr\u00e9chet {entry['models'][kind]['fid_judge']:.1f}" if temperature == 1 else WORDS[kind]
         rows.append(Row(title, words, lesson.samples(short, kind, seed, temperature), COLOURS[kind]))
     picture_rows(rows)
     st.caption(
@@ -95,19 +95,19 @@ def compare(short: str) -> None:
     st.plotly_chart(plane(placed), config=PLOT, key="plane")
     st.caption(
         "Filled: copies; hollow: samples. Sharpness: squared differences of neighbouring pixels, as a share of those "
-        f"of the {entry['held_out']:,} held-out images. More is not always better: noise and a pattern of the network's "
-        "own count as edges too. Bits per dimension: minus the ELBO over the numbers in an image, for grey values of "
+        f"of the {entry['held_out']:,} held-out images. More is not always better: noise and patterns that no image "
+        "has count as edges too. Bits per dimension: minus the ELBO over the numbers in an image, for grey values of "
         "256 steps."
     )
     formats = {
-        "\u2212ELBO": lambda row: f"{-row['elbo']:,.0f}".replace("-", "\u2212"),
+        "ELBO": lambda row: f"{row['elbo']:,.0f}".replace("-", "\u2212"),
         "KL": lambda row: f"{row['kl']:.1f}",
-        "bits per dim.": lambda row: f"{row['bits']:.3f}",
-        "PSNR, dB": lambda row: f"{row['psnr']:.2f}",
-        "sharpness of copies": lambda row: f"{row['sharp_copies']:.2f}",
-        "of samples": lambda row: f"{row['sharp_samples']:.2f}",
-        "Fr\u00e9chet, judge": lambda row: f"{row['fid_judge']:.1f}",
-        "own eyes": lambda row: f"{row['fid_eyes']:.1f}",
+        "bits per dim": lambda row: f"{row['bits']:.3f}",
+        "PSNR": lambda row: f"{row['psnr']:.2f}",
+        "sharp copies": lambda row: f"{row['sharp_copies']:.2f}",
+        "samples": lambda row: f"{row['sharp_samples']:.2f}",
+        "Fr\u00e9chet": lambda row: f"{row['fid_judge']:.1f}",
+        "by its eyes": lambda row: f"{row['fid_eyes']:.1f}",
         "weights": lambda row: f"{row['weights']:,}",
         "minutes": lambda row: f"{row['seconds'] / 60:.1f}",
     }
@@ -118,8 +118,8 @@ def compare(short: str) -> None:
         "its error and changes nothing else, so its ELBO is told, not trained for. Fr\u00e9chet distances in the "
         "features of our own classifiers, comparable on this page only: the judge took no part in any of these "
         "trainings; the eyes are those that the perceptual VAE learned to please, so they flatter it. As many training "
-        f"images score {entry['floor']['judge']:.1f} and {entry['floor']['eyes']:.1f}. Minutes on one thread of a shared "
-        "CPU, without the eyes' own training."
+        f"images score {entry['floor']['judge']:.1f} and {entry['floor']['eyes']:.1f}. Minutes on one thread of a "
+        "shared CPU, without the eyes' own training."
     )
 
 

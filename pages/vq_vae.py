@@ -59,8 +59,8 @@ def explore() -> None:
     st.caption(
         f"VQ-VAE, {len(own)} x {len(own[0])} codes out of {config.codes} ({bits:.0f} bits an image), trained on "
         f"{dataset(chosen.data).title} ({chosen.learned}); image {number} of {frame.held_out_words(chosen.data)} "
-        f"{changed} codes swapped. A code is shown as the mean of its cells in the first {lesson.BEHIND_BOOK} of these "
-        "images, decoded; what it looks like in a map depends on its neighbours, too."
+        f"Codes swapped: {changed}. A code is shown as the mean of its cells in the first {lesson.BEHIND_BOOK} of "
+        "these images, decoded; what it looks like in a map depends on its neighbours, too."
     )
 
 
@@ -128,10 +128,14 @@ def codebooks() -> None:
         st.plotly_chart(figure, config=PLOT, key="usage")
     with right:
         small_table(lesson.SCORED, {title: lesson.column(name) for title, name in names.items()})
-    x = cache.held_out("mnist").images(torch.arange(COLUMNS))
+    first = tuple(range(COLUMNS))
+    x = cache.held_out("mnist").images(torch.tensor(first))
     found = {title: scores(name, "unexplained")["unexplained"] for title, name in names.items()}
     rows = [Row("Held-out images", f"the first {COLUMNS}", x)]
-    rows += [Row(title, f"MSE / variance {found[title]:.3f}", lesson.copies(name, x)) for title, name in names.items()]
+    rows += [
+        Row(title, f"MSE / variance {found[title]:.3f}", lesson.copies(name, "mnist", first))
+        for title, name in names.items()
+    ]
     picture_rows(rows)
     st.caption(
         f"The same network, trained on MNIST each way; all numbers over all {frame.held_out_words('mnist')} Recon: "
@@ -160,7 +164,7 @@ def write() -> None:
     asked = None if label == ANY else classes.index(label)
     found = lesson.results(title)
     held_out = cache.held_out(data)
-    own = torch.arange(len(held_out)) if asked is None else (held_out.labels == asked).nonzero()[:, 0]
+    own = torch.arange(COLUMNS) if asked is None else (held_out.labels == asked).nonzero()[:COLUMNS, 0]
     picture_rows(
         [
             Row("Learned prior", f"FID {found['prior']:.0f}", lesson.drawn(name, COLUMNS, seed, asked)),
@@ -168,7 +172,7 @@ def write() -> None:
             Row(
                 "Held-out images",
                 f"by way of their codes, FID {found['copies']:.0f}",
-                lesson.copies(of, held_out.images(own[:COLUMNS])),
+                lesson.copies(of, data, tuple(own.tolist())),
             ),
         ]
     )

@@ -61,7 +61,9 @@ def explore() -> None:
         f"{frame.held_out_words(lesson.DATA)} Swapped: {changed(own, at, 'top')} of the top, "
         f"{changed(own, at, 'bottom')} of the bottom. The large picture is decoded from both maps. In training the "
         f"bottom was left out for {100 * config.blank:.0f} % of the images, which the paper does not do: so the "
-        "decoder knows what to make of the top alone."
+        "decoder knows what to make of the top alone. A code is shown as the mean of its cells in the first "
+        f"{lesson.BEHIND_BOOK} of these images: one of the top seen alone, one of the bottom by what it adds to the "
+        "top, on grey."
     )
 
 
@@ -170,14 +172,15 @@ def compare() -> None:
 
 
 SEEN = """
-- **Each level has its own codebook.** The top map is a quarter of the bottom's size; the bottom is chosen once the top
-  is known, so it can leave to it what it says.
-- **The top alone is a blurred picture**: where things are, and their colours. Means of patches are explained well, what
-  is left beside them hardly.
-- **Nothing forbids the bottom to say it all again.** How much of the coarse picture moves with a top is measured, not
-  taken for granted.
+- **Each level has its own codebook.** The top map has a quarter of the bottom's cells; the bottom is chosen once the
+  top is known, so it can leave to it what it says.
+- **The top alone is a blurred picture**: where things are, and their colours. A mixed picture has these from its top,
+  and outlines and texture rather from its bottom: a part of 4 pixels or more moves with the top, smaller ones less.
 - **Samples come in the same order:** a small map first, for which a prior can see the whole, then the large one given
-  it. One top has many bottoms; they differ in detail.
+  it. One top has many bottoms; they differ in detail. Bottoms by chance spoil a good top.
+- **Two levels are not better by themselves.** The copies have a smaller error, for more bits; the samples are no nearer
+  to held-out images than those of one level, whose map of 8 x 8 a prior sees as a whole anyway. In the paper's larger
+  pictures it could not.
 """
 LECTURE = r"""
 **7.10 Variants**, VQ-VAE-2 (Razavi, van den Oord and Vinyals 2019): the lecture's picture of $256 \times 256$ pixels

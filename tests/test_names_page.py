@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.lessons import opened, rows, text
 from ui import cache
-from ui.figures.names import chosen, spread_out
+from ui.figures import spread_out
+from ui.figures.names import chosen
 from ui.lessons import names as lesson
 from ui.lessons.names import CURES, KNOWN, OFFERED, PLAIN, READ_BY, START
 from vae_core.data.names import read_word
@@ -68,8 +69,9 @@ def test_written_words_do_not_touch() -> None:
     points = np.array([[0.0, 0.0], [0.01, 0.0], [1.0, 1.0]])
     window = (np.zeros(2) - 1, np.ones(2) + 1)
     assert chosen(points, ["anna", "ben", "leo"], np.empty((0, 2)), window) == [True, False, True]
-    heights = spread_out([1.0, 1.0, 0.0], [[0.0, 10.0]])
-    assert len(set(heights)) == 3 and min(abs(a - b) for a in heights for b in heights if a != b) >= 0.64
+    heights = spread_out([1.0, 1.0, 0.0], 0.65)
+    assert heights[2] < heights[0] < heights[1] and sum(heights) == pytest.approx(2)
+    assert min(abs(a - b) for n, a in enumerate(heights) for b in heights[:n]) >= 0.65 - 1e-9
 
 
 # The page.

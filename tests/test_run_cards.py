@@ -27,7 +27,7 @@ from vae_core.models import VAE
 BANKED = (  # lessons on models of their own, or on none, which no run joins
     "reduction", "compression", "denoising", "parts", "super_resolution", "colourisation", "anomaly", "signals",
     "latent_variables", "inference", "reparameterisation", "conditional", "discrete", "names", "vq_vae", "vq_vae2",
-    "voice", "loss", "disentanglement", "beyond_gaussian", "collapse", "limits",
+    "voice", "loss", "results", "disentanglement", "beyond_gaussian", "collapse", "limits",
 )  # fmt: skip
 EXPLORERS = [name for name in NAMED if name not in ("home", "train", "runs", *BANKED)]
 LONG = "a-very-long-name.of-a-run_" + "x" * 34

@@ -167,13 +167,19 @@ def test_main_path(browser: Browser, app: str) -> None:
     expect(page.get_by_text("the codes, spoken by theo").first).to_be_visible()
     assert drawn() != before
     play = page.get_by_test_id("play-spoken").first
-    expect(play).to_have_attribute("data-playing", "false"), "it has played to its end"
+    expect(play).to_have_attribute("data-playing", "false")
     code = page.get_by_test_id("code-10").first
     code.hover()
     number = code.inner_text()
     expect(page.get_by_text(re.compile(rf"Code {number}: .* of all in the held-out recordings")).first).to_be_visible()
     page.wait_for_url(re.compile("voice=theo"))
-    page.get_by_test_id("play-source-0").click()
-    expect(page.get_by_test_id("play-source-0")).to_have_attribute("data-playing", "false")
+    source = page.get_by_test_id("play-source-0")
+    source.evaluate(
+        "(node) => new MutationObserver(() => node.dataset.playing === 'true' && (node.dataset.heard = 'yes'))"
+        ".observe(node, { attributeFilter: ['data-playing'] })"
+    )
+    source.click()
+    expect(source).to_have_attribute("data-heard", "yes")
+    expect(source).to_have_attribute("data-playing", "false")
     page.reload()
     expect(page.get_by_test_id("voice-theo").first).to_have_attribute("aria-pressed", "true", timeout=90_000)

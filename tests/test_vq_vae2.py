@@ -47,8 +47,8 @@ def test_maps_and_pictures_have_their_sizes(
     model, x = small(image=image).eval(), torch.rand(5, *image)
     found = model.numbers(x)
     assert (found.top.shape[1:], found.bottom.shape[1:]) == (top, bottom)
-    made = model.decode_levels(*found)
-    assert made.shape == x.shape and made.min() >= 0 and made.max() <= 1
+    for made in (model.decode_levels(*found), model.decode_levels(found.top)):
+        assert made.shape == x.shape and made.min() >= 0 and made.max() <= 1
 
 
 def test_what_is_encoded_is_what_the_loss_sees() -> None:

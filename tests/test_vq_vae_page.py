@@ -147,11 +147,11 @@ def test_main_path(browser: Browser, app: str) -> None:
     expect(large).not_to_have_class(re.compile("old"))
     other = [list(line) for line in own]
     other[1][2] = code
-    expect(page.get_by_text("1 codes swapped")).to_be_visible()
+    expect(page.get_by_text("Codes swapped: 1.")).to_be_visible()
     assert np.abs(shown() - expected(other)).max() <= 1
     page.reload()
     expect(page.get_by_test_id("cell-1-2")).to_have_attribute("aria-label", re.compile(f"code {code}$"), timeout=90_000)
     page.get_by_role("button", name="The encoder's codes").click()
-    expect(page.get_by_text("0 codes swapped")).to_be_visible()
+    expect(page.get_by_text("Codes swapped: 0.")).to_be_visible()
     page.get_by_role("button", name="Show the numbers").click()
     expect(page.get_by_test_id("cell-0-0").locator("span")).to_have_text(str(own[0][0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec
 
 import streamlit as st
@@ -81,6 +81,9 @@ def likelihood_words(card: ModelCard) -> str:
     return "grey BCE" if grey else {"bernoulli": "Bernoulli"}.get(card.likelihood, "Gaussian")
 
 
+_source = lru_cache(maxsize=512)(inspect.getsource)  # a class is looked for in all of its file
+
+
 def closing(seen: str, code: Sequence[Any], lecture: str) -> None:
     """Three things on demand: the answer, the functions that made the figure, the place in the lecture."""
     with st.expander("What you have seen"):
@@ -88,6 +91,6 @@ def closing(seen: str, code: Sequence[Any], lecture: str) -> None:
     with st.expander("Show the code"):
         for item in code:
             st.caption(f"{inspect.getmodule(item).__name__}")  # type: ignore[union-attr]
-            st.code(inspect.getsource(item), language="python")
+            st.code(_source(item), language="python")
     with st.expander("In the lecture"):
         st.markdown(lecture)

@@ -19,7 +19,10 @@ def swap_board(
     heads, columns = len(row_heads), len(column_heads)
     cells = [
         f'<b style="grid-column:{heads + 1}/-1">{column_words}</b>',
-        *(f'<b style="align-self:end;text-align:center;line-height:1.2">{words}</b>' for words in row_words),
+        *(
+            f'<b style="align-self:end;text-align:center;line-height:1.2;font-size:min(1rem,3.5vw)">{words}</b>'
+            for words in row_words
+        ),
         *(_picture(picture, f"{column_words} {place + 1}") for place, picture in enumerate(column_heads)),
     ]
     for row, pictures in enumerate(mixed):

@@ -324,6 +324,16 @@ def settled_range(trained: np.ndarray, held_out: np.ndarray) -> list[float] | No
     return [low - room, high + room]
 
 
+def spread_out(places: Sequence[float], least: float) -> list[float]:
+    """Where labels go, in the order given: near their places, but no two nearer to each other than `least`."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    found = list(places)
+    for before, after in pairwise(order):
+        found[after] = max(found[after], found[before] + least)
+    shift = sum(new - old for new, old in zip(found, places, strict=True)) / max(1, len(places))
+    return [place - shift for place in found]
+
+
 def mark_position(figure: go.Figure, t: float) -> None:
     """A line from top to bottom at today's place on a path."""
     figure.add_shape(type="line", x0=t, x1=t, y0=0, y1=1, yref="paper", line={"color": INACTIVE, "width": 1.5})

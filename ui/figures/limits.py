@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ui.figures import INACTIVE, LABEL_SIZE, plain
+from ui.figures import INACTIVE, LABEL_SIZE, plain, spread_out
 from ui.palette import ACCENT, RUN_COLOURS
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -49,6 +49,9 @@ def learning_curves(
     """-ELBO over the steps, on training images (dashed) and on held-out ones, of several trainings; today's strong.
     The dashed grey line is what more images would give; what lies above `top` is cut off."""
     figure = go.Figure()
+    end = max((curve["step"][-1] for curve in curves.values()), default=1)
+    last = {name: min(curve["held_out"][-1], top) for name, curve in curves.items() if curve["step"][-1] == end}
+    heights = dict(zip(last, spread_out(list(last.values()), 0.06 * top), strict=True))
     for name, curve in sorted(curves.items(), key=lambda each: each[0] == today):
         strong = name == today
         colour = ACCENT if strong else INACTIVE
@@ -65,7 +68,8 @@ def learning_curves(
                 hovertemplate="step %{x:,}: %{y:.1f} nats<extra>" + f"{name}, {words}</extra>",
             )
         figure.add_annotation(
-            x=curve["step"][-1], y=min(curve["held_out"][-1], top), xanchor="right", yanchor="bottom", showarrow=False,
+            x=curve["step"][-1], y=heights.get(name, curve["held_out"][-1]), xanchor="left", xshift=6, showarrow=False,
+            yanchor="middle" if name in heights else "bottom",
             text=f"<b>{name}</b>" if strong else name, font={"size": LABEL_SIZE},
         )  # fmt: skip
     if today in curves:
@@ -89,8 +93,8 @@ def learning_curves(
     )  # fmt: skip
     plain(figure, height=400, x="steps of training", y="\u2212ELBO, nats per image")
     figure.update_yaxes(range=[0, top], fixedrange=True)
-    figure.update_xaxes(fixedrange=True, rangemode="tozero")
-    figure.update_layout(margin={"t": 64})
+    figure.update_xaxes(fixedrange=True, range=[0, end])
+    figure.update_layout(margin={"t": 64, "r": 124})
     return figure
 
 

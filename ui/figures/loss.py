@@ -12,6 +12,7 @@ from ui.figures import INACTIVE, LABEL_SIZE, plain
 from ui.palette import ACCENT, CLASS_COLOURS, RUN_COLOURS
 
 ERROR, KL = ACCENT, RUN_COLOURS[1]
+CLASSES = [(place / 9, colour) for place, colour in enumerate(CLASS_COLOURS[:10])]
 BAND = "rgba(128,136,148,0.25)"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 GAPS = (0, 10, 100, 1000, 10_000, 100_000)
@@ -169,7 +170,7 @@ def cloud(mean: np.ndarray, labels: np.ndarray, reach: float, title: str) -> go.
     angle = np.linspace(0, 2 * np.pi, 73)
     figure.add_scatter(
         x=mean[:, 0], y=mean[:, 1], mode="markers", customdata=labels, showlegend=False,
-        marker={"size": 5, "opacity": 0.8, "color": [CLASS_COLOURS[label % 10] for label in labels]},
+        marker={"size": 5, "opacity": 0.8, "color": labels, "cmin": 0, "cmax": 9, "colorscale": CLASSES},
         hovertemplate="a %{customdata} at (%{x:.1f}, %{y:.1f})<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from ui.figures import INACTIVE, LABEL_SIZE, plain
+from ui.figures import INACTIVE, LABEL_SIZE, plain, spread_out
 from ui.figures.runs import DASHES
 
 BELOW = 30  # pixels from the middle of a word above a point to that of one below it
@@ -76,7 +76,8 @@ def kl_history(
     """A held-out term of several trainings over their epochs, as (epochs, nats per name); today's drawn strong. The
     name of each stands at the end of its line; of "a + b" only "+ b", for a phone's sake."""
     figure = go.Figure()
-    ends = spread_out([values[-1] for _, values in curves.values()], [values for _, values in curves.values()])
+    highest = max((max(values) for _, values in curves.values()), default=1.0)
+    ends = spread_out([values[-1] for _, values in curves.values()], 0.065 * highest)
     for place, (name, (epochs, values)) in enumerate(curves.items()):
         figure.add_scatter(
             x=list(epochs), y=list(values), mode="lines", name=name, showlegend=False, cliponaxis=False,
@@ -95,13 +96,3 @@ def kl_history(
     figure.update_xaxes(range=[0, end], fixedrange=True, dtick=5)
     figure.update_yaxes(rangemode="tozero", fixedrange=True)
     return figure
-
-
-def spread_out(ends: Sequence[float], curves: Sequence[Sequence[float]]) -> list[float]:
-    """Heights for labels at the ends of curves, as near to them as a line's height apart allows."""
-    gap = 0.065 * max((max(values) for values in curves), default=1.0)
-    order, placed = sorted(range(len(ends)), key=lambda n: ends[n]), [0.0] * len(ends)
-    floor = -np.inf
-    for n in order:
-        placed[n] = floor = max(ends[n], floor + gap)
-    return placed

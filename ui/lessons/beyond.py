@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 import torch
+from plotly.graph_objects import Figure
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
+from ui.figures import beyond as figures
 from ui.lessons import read_results
 from vae_core.bending import FAMILIES, Bent
 from vae_core.checkpoints import bundled
+from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 from vae_core.exact.told import CELLS, TOLD, Told, grid
 from vae_core.folders import ASSETS
@@ -147,6 +150,13 @@ def crowd(name: str, reach: float) -> Crowd:
     return Crowd(codes.numpy(), cloud.labels[:CODES].numpy(), kl, frechet_distance(prior, codes), outside)
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def crowd_figure(name: str, reach: float) -> Figure:
+    """The codes of `crowd` in their plane: kept, for no control changes it."""
+    found = crowd(name, reach)
+    return figures.crowd(found.codes, found.labels, dataset(DATA).class_names, reach)
+
+
 @st.cache_resource(show_spinner=False, max_entries=64)
 @torch.inference_mode()
 def samples(name: str, seed: int) -> Tensor:
@@ -214,7 +224,8 @@ def _less(bound: float | None) -> float | None:
 
 def caption() -> str:
     """What the table's numbers are of, from the file."""
-    rows = [row for name, row in measured().items() if name in offered(KINDS)]
+    here = offered(KINDS)
+    rows = [row for name, row in measured().items() if name in here]
     counted = next((row for row in rows if "bound" in row), None)
     words = (
         f"Fr\u00e9chet distance, precision and coverage: {rows[0]['pictures']:,} samples against the held-out images, "

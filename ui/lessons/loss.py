@@ -179,7 +179,6 @@ class PerImage(NamedTuple):
 
     exact: Tensor
     estimate: Tensor
-    labels: Tensor
 
 
 @st.cache_data(show_spinner="Drawing", max_entries=64)
@@ -193,7 +192,7 @@ def per_image(kind: str, draws: int, seed: int) -> PerImage:
     for part in torch.arange(draws).split(1000):  # so that no 10,000 x 300 x 2 stand in memory at once
         each = single_draws(kind, mean, std, torch.randn(len(part), *mean.shape, generator=generator))
         total += each.double().sum((0, 2))
-    return PerImage(closed_form(mean, std).sum(1), total / draws, cloud.labels[:IMAGES])
+    return PerImage(closed_form(mean, std).sum(1), total / draws)
 
 
 # ---------------------------------------------------------------- a pair of trainings

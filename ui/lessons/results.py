@@ -21,7 +21,7 @@ FILE = ASSETS / "results" / "results.json"
 REMEDY = "Make it again: `python -m benchmarks.results --write`."
 COLUMNS = 10  # pictures in a row
 KINDS = {"conv": "Convolutional", "residual": "Residual", "perceptual": "Perceptual loss"}
-WORDS = {"conv": "pixels compared", "residual": "more layers, pixels compared", "perceptual": "features compared"}
+WORDS = {"conv": "compares pixels", "residual": "deeper, pixels too", "perceptual": "compares features"}
 NUMBERS = (
     "elbo", "kl", "sigma", "bits", "mse", "psnr", "sharp_copies", "sharp_samples", "fid_judge", "fid_eyes", "weights",
     "epochs", "seconds",

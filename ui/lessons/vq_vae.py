@@ -48,15 +48,18 @@ PRIORS = {"photographs": "cifar-vq-prior", "digits": "mnist-vq-prior"}
 
 def offered() -> dict[str, Offered]:
     """The models that are bundled here."""
-    return {title: each for title, each in EXPLORED.items() if each.name in bundled()}
+    here = bundled()
+    return {title: each for title, each in EXPLORED.items() if each.name in here}
 
 
 def compared() -> dict[str, str]:
-    return {title: name for title, name in COMPARED.items() if name in bundled()}
+    here = bundled()
+    return {title: name for title, name in COMPARED.items() if name in here}
 
 
 def priors() -> dict[str, str]:
-    return {title: name for title, name in PRIORS.items() if name in bundled()}
+    here = bundled()
+    return {title: name for title, name in PRIORS.items() if name in here}
 
 
 def model(name: str) -> VQVAE:
@@ -83,10 +86,12 @@ def decoded(name: str, at: list[list[int]]) -> Tensor:
     return model(name).decode_numbers(torch.tensor([at]))[0]
 
 
+@st.cache_resource(show_spinner=False, max_entries=64)
 @torch.inference_mode()
-def copies(name: str, pictures: Tensor) -> Tensor:
-    """Pictures [B, C, H, W], each by way of its codes."""
-    return model(name).decode_numbers(model(name).numbers(pictures))
+def copies(name: str, data: str, images: tuple[int, ...]) -> Tensor:
+    """Held-out images, each by way of its codes: [len(images), C, H, W]."""
+    x = cache.held_out(data).images(torch.tensor(images))
+    return model(name).decode_numbers(model(name).numbers(x))
 
 
 @st.cache_resource(show_spinner="Looking at the codebook", max_entries=8)

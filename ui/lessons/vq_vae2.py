@@ -65,22 +65,27 @@ def decoded(top: Map, bottom: Map) -> tuple[Tensor, Tensor]:
 @st.cache_resource(show_spinner="Looking at the codebooks", max_entries=4)
 @torch.inference_mode()
 def book(level: str) -> Tensor:
-    """Every code of a level as a small picture [K, C, 4, 4]: the mean of its cells over the first held-out images; for
-    one that none of these has, the middle of a picture whose cells all have it. A code of the top is seen alone, in
-    half of its size; one of the bottom with the tops that stood over it, or else with the first image's."""
-    vq, cell = model(), FACTOR * (2 if level == "top" else 1)
+    """Every code of a level as a small picture [K, C, 4, 4]: the mean of its cells over the first held-out images. For
+    the top, from the top alone, in half of its size; for the bottom, what it adds to the top alone, on middle grey. A
+    code that none of these images has is seen in a map that has no other, the top of the first image above it."""
+    vq, is_top = model(), level == "top"
     found = vq.numbers(cache.held_out(DATA).images(torch.arange(BEHIND_BOOK)))
-    pictures = vq.decode_levels(found.top) if level == "top" else vq.decode_levels(*found)
-    numbers = getattr(found, level).flatten()
-    cells = pictures.unflatten(3, (-1, cell)).unflatten(2, (-1, cell)).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
-    count = torch.bincount(numbers, minlength=vq.config.codes).view(-1, 1, 1, 1)
-    sums = cells.new_zeros(vq.config.codes, *cells.shape[1:]).index_add_(0, numbers, cells)
+    numbers, cell = getattr(found, level), FACTOR * (1 + is_top)
+
+    def cells(top: Tensor, bottom: Tensor) -> Tensor:
+        """What is shown of maps [N, h, w], by cell: [N, h, w, C, cell, cell]."""
+        alone = vq.decode_levels(top)
+        shown = alone if is_top else vq.decode_levels(top, bottom) - alone + 0.5
+        return shown.unflatten(3, (-1, cell)).unflatten(2, (-1, cell)).permute(0, 2, 4, 1, 3, 5)
+
+    each = cells(*found).flatten(0, 2)
+    count = torch.bincount(numbers.flatten(), minlength=vq.config.codes).view(-1, 1, 1, 1)
+    sums = each.new_zeros(vq.config.codes, *each.shape[1:]).index_add_(0, numbers.flatten(), each)
     if len(rare := (count.flatten() == 0).nonzero()[:, 0]):
-        same = rare[:, None, None].expand(-1, *getattr(found, level).shape[1:])
-        top = found.top[:1].expand(len(rare), -1, -1)
-        alone = vq.decode_levels(same) if level == "top" else vq.decode_levels(top, same)
-        sums[rare] = alone[..., 2 * cell : 3 * cell, 2 * cell : 3 * cell]
-    return avg_pool2d(sums / count.clamp_min(1), cell // FACTOR)
+        same = rare[:, None, None].expand(-1, *numbers.shape[1:])
+        top = same if is_top else found.top[:1].expand(len(rare), -1, -1)
+        sums[rare] = cells(top, same)[:, 2, 2]
+    return avg_pool2d(sums / count.clamp_min(1), cell // FACTOR).clamp(0, 1)
 
 
 def usage(level: str) -> list[float]:

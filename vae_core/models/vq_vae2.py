@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vae_core.errors import InvalidInput
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import Quantised, Quantiser
-from vae_core.models.vq_vae import Bypassed, VQVAEConfig, vector_decoder, vector_encoder
+from vae_core.models.vq_vae import FACTOR, Bypassed, VQVAEConfig, vector_decoder, vector_encoder
 from vae_core.objective import PLAIN, Context
 
 
@@ -102,13 +102,10 @@ class VQVAE2(nn.Module):
 
     def decode_levels(self, top: Tensor, bottom: Tensor | None = None) -> Tensor:
         """Pictures [B, C, H, W] in [0, 1] for code numbers [B, h, w] and [B, H / 4, W / 4]; without the bottom, from
-        the top alone, with sides that are multiples of 8."""
-        if bottom is None:
-            unfolded = self.unfold(self.top.lookup(top))
-            vectors = self.blank[:, None, None].expand_as(unfolded)
-        else:
-            vectors = self.bottom.lookup(bottom)
-            unfolded = self._unfolded(self.top.lookup(top), bottom.shape[1:])
+        the top alone."""
+        _, height, width = self.config.image
+        unfolded = self._unfolded(self.top.lookup(top), (height // FACTOR, width // FACTOR))
+        vectors = self.blank[:, None, None].expand_as(unfolded) if bottom is None else self.bottom.lookup(bottom)
         return self._decoded(unfolded, vectors).float().clamp(0, 1)
 
     def recon_per_image(self, x: Tensor, unfolded: Tensor, vectors: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ GREY = {"latent": 16, "channels": (16, 32), "hidden": (64,)}
 PHOTOGRAPHS = {"latent": 128, "channels": (32, 64, 64), "hidden": (256,)}
 SEEN = {"mnist": (8, 16), "fashion": (8, 16), "cifar": (16, 32, 64)}
 # So much at each depth that the codes of the three models cost about as many nats.
-WEIGHTS = {"mnist": (30.0, 12.0), "fashion": (30.0, 12.0), "cifar": (30.0, 12.0, 4.0)}
-PIXEL_WEIGHT = 8.0
+WEIGHTS = {"mnist": (10.0, 18.0), "fashion": (10.0, 18.0), "cifar": (30.0, 12.0, 4.0)}
+PIXEL_WEIGHTS = {"mnist": 2.0, "fashion": 2.0, "cifar": 8.0}
 
 
 def bank() -> list[Recipe]:
@@ -35,7 +35,7 @@ def of_data(short: str) -> list[Recipe]:
     looking = TrainSettings(epochs=5 if colour else 3, batch=128, lr=2e-3, seed=1, flip=colour)
     perceived = {
         "eyes_of": eyes_name(short), "seen": SEEN[short], "depth_weights": WEIGHTS[short],
-        "pixel_weight": PIXEL_WEIGHT,
+        "pixel_weight": PIXEL_WEIGHTS[short],
     }  # fmt: skip
     return [
         Recipe(eyes_name(short), data, "classifier", eyes, looking),
