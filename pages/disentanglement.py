@@ -77,7 +77,7 @@ def one_factor() -> None:
     st.caption(
         f"In each model, trained on rendered sprites (seed 0; {' or '.join(f'{step:,}' for step in steps)} steps), the "
         f"latent that knows most of **{FACTORS[factor]}**, from \u22122 to 2; the others rest at the code of the "
-        "held-out image above. Percent: the share of this factor's entropy that the latent tells, and the latent that "
+        "small held-out image. Percent: the share of this factor's entropy that the latent tells, and the latent that "
         "knows it next best. Moves: how far the centre of mass wanders along the row; area: the largest over the "
         "smallest. Decoded on the server."
     )

@@ -161,15 +161,17 @@ def closer(short: str, row: int) -> None:
 
 
 SEEN = """
-- **A VAE gives back the large and loses the fine.** Its copies keep place, shape and colour; edges come back soft,
-  because where the code leaves several pictures possible, the mean of them is the best answer to a squared error.
-- **More layers help, within limits.** The residual VAE copies nearer and scores a better ELBO at more time; it is still
-  blurred, for the loss asks for the mean all the same.
-- **Another loss, another picture.** Compared by features, a soft edge is a large error, so the copies gain edges; the
-  pixels are further off, and the likelihood falls. Not all of these edges are the image's.
+- **A VAE gives back the large and loses the fine.** Its copies keep place, shape and shade; edges come back soft,
+  because where the code leaves several pictures possible, the best answer to a squared error is their mean.
+- **More layers help, within limits.** On every dataset the residual VAE copies nearer and has the better ELBO, and
+  takes longer to train; it is still blurred, for the loss asks for the mean all the same.
+- **Another loss, another picture.** Compared by features, a soft edge is a large error: the copies have more edges than
+  those of the same network trained on pixels, and the likelihood is lower. Not all of these edges are the image's:
+  on photographs a fine grid appears, which no image has.
 - **Samples are worse than copies**, in every model: the prior holds places where no image was ever encoded.
-- **Who judges matters.** Measured by the features that it was trained on, the perceptual VAE looks better than another
-  judge finds it.
+- **Who judges matters.** On clothes and photographs the eyes that the perceptual VAE was trained with call its samples
+  the best. To a judge that took no part they are the worst of the clothes, and about as far off as the others of the
+  photographs. On digits nothing is gained, and both call its samples the worst.
 """
 LECTURE = r"""
 **7.9 Results** of the lecture shows reconstructions and generations on MNIST, generations on CIFAR-10 at 32 x 32

@@ -190,7 +190,7 @@ $32 \times 32$ pixels become maps of $8 \times 8$ and $4 \times 4$: the same rat
 
 frame.opening(
     "What does each of two levels know?",
-    "Choose a cell of the top map or of the bottom map, then a code from its book: the server decodes both maps.",
+    "Choose a cell of the top map or of the bottom map, then a code from its book: the picture is decoded anew.",
 )
 if lesson.is_here():
     explore()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -153,8 +154,8 @@ def test_figures_show_what_they_are_given() -> None:
 def test_the_main_path_in_a_browser(app: str, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"{app}/collapse?beta=beta+0.1")
-    expect(page.get_by_role("heading", name="What goes wrong in a VAE whose loss looks fine?")).to_be_visible()
+    expect(page.get_by_text("Orange: the prior N(0, I) promises")).to_be_visible(timeout=90_000)
     page.get_by_role("radio", name="mixture", exact=True).click()
     expect(page.get_by_text("Orange: the mixture promises")).to_be_visible()
-    assert "prior=mixture" in page.url
+    page.wait_for_url(re.compile("prior=mixture"))
     page.close()

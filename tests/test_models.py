@@ -88,7 +88,7 @@ def test_says_what_it_is(name: str, network: str) -> None:
 @every_model
 def test_learns(name: str, network: str) -> None:
     model = build(name, network=network)
-    epochs = 60 if hasattr(model, "critic") or network == "residual" else 30  # a game takes longer, so do more layers
+    epochs = 30 * (1 + hasattr(model, "critic")) * (1 + (network == "residual"))  # longer for games and depth
     settings = TrainSettings(epochs=epochs, batch=32, lr=5e-3, warmup=0)
     log = list(train(model, source_of(name), settings, torch.device("cpu"), log_every=10))
     totals = [step.terms["total"] for step in log]

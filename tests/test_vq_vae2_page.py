@@ -155,6 +155,7 @@ def test_main_path(browser: Browser, app: str) -> None:
     page.get_by_test_id(f"code-{(bottom[7][7] + 5) % 100}").click()
     expect(page.get_by_text("Swapped: 1 of the top, 1 of the bottom")).to_be_visible()
     page.reload()
-    expect(page.get_by_text("Swapped: 1 of the top, 1 of the bottom")).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("decoded-map")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("Swapped: 1 of the top, 1 of the bottom")).to_be_visible()
     page.get_by_role("button", name="The encoder's codes").click()
     expect(page.get_by_text("Swapped: 1 of the top, 0 of the bottom")).to_be_visible()

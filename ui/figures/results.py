@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -45,11 +44,12 @@ def plane(models: list[Placed]) -> go.Figure:
     low, high = min(model.bits for model in models), max(model.bits for model in models)
     room = max(high - low, 0.02)
     heights = [value for model in models for value in (model.copies, model.samples)]
-    apart = spread_out([model.bits for model in models], 0.32 * room)
-    for model, at in zip(models, apart, strict=True):
+    middle = sorted(models, key=lambda model: model.bits)[len(models) // 2]
+    for model in models:  # the name in the middle below its marks, so that none stand upon each other on a phone
+        below = model is middle
         figure.add_annotation(
-            x=at, y=max(model.copies, model.samples), yshift=24, text=f"<b>{model.name}</b>", showarrow=False,
-            font={"size": LABEL_SIZE, "color": model.colour},
+            x=model.bits, y=(min if below else max)(model.copies, model.samples), yshift=-24 if below else 24,
+            text=f"<b>{model.name}</b>", showarrow=False, font={"size": LABEL_SIZE},
         )  # fmt: skip
     figure.add_hline(y=1, line={"color": INACTIVE, "width": 2, "dash": "dash"})
     figure.add_annotation(
@@ -64,15 +64,5 @@ def plane(models: list[Placed]) -> go.Figure:
     )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[high + 0.35 * room, low - 0.35 * room], fixedrange=True, nticks=6)
-    figure.update_yaxes(range=[0, 1.18 * max(1.0, *heights)], fixedrange=True, nticks=6)
+    figure.update_yaxes(range=[-0.12, 1.18 * max(1.0, *heights)], fixedrange=True, nticks=6)
     return figure
-
-
-def spread_out(places: list[float], least: float) -> list[float]:
-    """Places of names, in the order given, moved apart where two would stand upon each other."""
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    found = list(places)
-    for before, after in pairwise(order):
-        found[after] = max(found[after], found[before] + least)
-    shift = sum(new - old for new, old in zip(found, places, strict=True)) / len(places)
-    return [place - shift for place in found]

@@ -19,7 +19,7 @@ from vae_core.recipes.results import DATA_RESULTS, KINDS_RESULTS, result_name
 
 FILE = ASSETS / "results" / "results.json"
 REMEDY = "Make it again: `python -m benchmarks.results --write`."
-COLUMNS = 10  # pictures in a row
+COLUMNS = 8  # pictures in a row
 KINDS = {"conv": "Convolutional", "residual": "Residual", "perceptual": "Perceptual loss"}
 WORDS = {"conv": "compares pixels", "residual": "deeper, pixels too", "perceptual": "compares features"}
 NUMBERS = (

@@ -38,6 +38,7 @@ class DropoutVAE(VAE):
         posterior = gaussian_posterior(thinned(self.encoder, x, share, context))
         logits = thinned(self.decoder, posterior.sample(context), share, context)
         recon = self.recon_of_logits(logits, x).mean()
+        assert posterior.logvar is not None
         kl_per_latent = kl_to_standard_normal(posterior.mean, posterior.logvar).mean(0)  # [Z]
         total = recon + self.config.beta * context.penalty(kl_per_latent)
         return LossTerms(total, recon, kl_per_latent.sum(), kl_per_latent)
