@@ -88,7 +88,8 @@ def test_any_control_may_be_asked_for_nonsense(name: str, key: str, value: str) 
 
 @pytest.mark.parametrize("name", [name for name in ON_DATA if name != "reduction"])
 def test_a_link_reproduces_the_choice_of_data(name: str) -> None:
-    data = "Fashion-MNIST" if name in ("train", "anomaly", "results") else "Fashion 2-D"  # a model has latents, data have none
+    # A model has latents, data have none.
+    data = "Fashion-MNIST" if name in ("train", "anomaly", "results") else "Fashion 2-D"
     page = opened(name, data=data)
     assert not page.exception
     assert not page.warning
