@@ -68,7 +68,7 @@ def served(script: Path | str, *, environment: dict[str, str] | None = None) -> 
                 yield f"http://127.0.0.1:{port}"
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)  # on a busy machine it takes its time
 
 
 def wait_for_server(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
