@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from typing import Any
 
 import pytest
@@ -57,6 +58,19 @@ def test_scores_that_cannot_be_read_are_named(tmp_path: Any, monkeypatch: pytest
     with pytest.raises(InvalidInput, match=r"disentanglement\.json.*benchmarks\.disentanglement"):
         lesson.results()
     lesson.results.clear()  # type: ignore[attr-defined]
+
+
+def test_what_the_page_says_of_the_scores_was_measured() -> None:
+    scored = lesson.scored()
+    assert list(scored) == list(lesson.methods()) and len(scored) == 6
+    assert {len(found["mig"]) for found in scored.values()} == {3}, "seeds"
+    median = {title: {key: statistics.median(found[key]) for key in ("mig", "vote")} for title, found in scored.items()}
+    plain = median.pop("VAE")
+    assert all(plain["mig"] < other["mig"] and plain["vote"] > other["vote"] for other in median.values())
+    assert max(max(found["mig"]) / min(found["mig"]) for found in scored.values()) > 2
+    for title in (lesson.LONGER, "β-TCVAE", "FactorVAE"):
+        assert len(lesson.known(lesson.methods()[title].model).awake) == 3
+        assert scored[title]["vote"] == pytest.approx([0.6] * 3, abs=1e-3)
 
 
 def test_all_are_trained_alike_but_for_their_objective() -> None:
