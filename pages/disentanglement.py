@@ -177,15 +177,17 @@ def compare() -> None:
     )
     names, columns = list(scored), {}
     for key, name in (("mig", "MIG"), ("disentanglement", "DCI disentanglement"), ("vote", "FactorVAE metric")):
-        columns[f"{name}, ours"] = [f"{statistics.median(scored[title][key]):.2f}" for title in names]
-        columns[f"{name}, published"] = [
-            f"{PUBLISHED[title][key]:.2f}" if title in PUBLISHED else "\N{EN DASH}" for title in names
+        columns[name] = [
+            f"{statistics.median(scored[title][key]):.2f} ({PUBLISHED[title][key]:.2f})"
+            if title in PUBLISHED
+            else f"{statistics.median(scored[title][key]):.2f} (\N{EN DASH})"
+            for title in names
         ]
     small_table(names, columns)
     st.caption(
-        "Ours: medians of the seeds. Published: another data set (dSprites) and a far longer training (about 300,000 "
-        "steps); table 1 of InfoGAN-CR (Lin, Thekumparampil, Fanti and Oh 2020). So they are to be read beside ours, "
-        "not against them."
+        "Ours: medians of the seeds. In brackets, published: another data set (dSprites) and a far longer training "
+        "(about 300,000 steps); table 1 of InfoGAN-CR (Lin, Thekumparampil, Fanti and Oh 2020). So they are to be read "
+        "beside ours, not against them."
     )
 
 
