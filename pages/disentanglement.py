@@ -160,11 +160,6 @@ def compare() -> None:
     """The scores over seeds, beside published ones."""
     st.subheader("Not one picture, but a score: and not one seed", anchor=False)
     scored = lesson.scored()
-    if not scored:
-        st.info(
-            "The seeds have not been scored here. Do it: `python -m benchmarks.disentanglement RUNS --train --write`."
-        )
-        return
     st.plotly_chart(over_seeds(scored, METRICS), config=PLOT, key="over seeds")
     seeds = ", ".join(f"{title} {len(found['seeds'])}" for title, found in scored.items())
     steps = ", ".join(f"{title} {found['steps'][0]:,}" for title, found in scored.items())
@@ -208,8 +203,6 @@ def terms() -> None:
         )
     with right:
         scored = lesson.scored()
-        if not scored:
-            return
         parts = {
             title: {key: statistics.median(found[key]) for key in (*PARTS, "kl")} for title, found in scored.items()
         }
@@ -223,8 +216,6 @@ def terms() -> None:
 
 def short_of_it(scored: dict[str, dict[str, Any]]) -> str:
     """What the batches of the training make of the total correlation."""
-    if "β-TCVAE" not in scored:
-        return ""
     found = scored["β-TCVAE"]
     return (
         f" The β-TCVAE itself sees no more than {TRAINING.batch} images at a time and takes its TC of "
@@ -273,6 +264,6 @@ frame.opening(
 
 one_factor()
 two_models()
-compare()
-terms()
+frame.guarded(compare)()
+frame.guarded(terms)()
 frame.closing(SEEN, [TCVAE, FactorVAE, decomposed_kl, stratified_log_weights, mig_of, sap, dci, factor_vote], LECTURE)

@@ -15,7 +15,6 @@ from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table
 from ui.swap_board import swap_board
 from vae_core.data import dataset
-from vae_core.errors import InvalidInput
 from vae_core.models import VQVAE2, PixelCNN
 from vae_core.runs.code_maps import CodeMaps
 
@@ -192,15 +191,11 @@ frame.opening(
     "What does each of two levels know?",
     "Choose a cell of the top map or of the bottom map, then a code from its book: the picture is decoded anew.",
 )
-if lesson.is_here():
-    explore()
-    st.divider()
-    swap()
-    if lesson.has_priors():
-        st.divider()
-        draw()
-        st.divider()
-        compare()
-else:
-    st.error(str(InvalidInput("No VQ-VAE-2 is bundled here. Make one: `python -m vae_core train cifar-vq2`.")))
+explore()
+st.divider()
+swap()
+st.divider()
+draw()
+st.divider()
+compare()
 frame.closing(SEEN, [VQVAE2, PixelCNN, CodeMaps], LECTURE)

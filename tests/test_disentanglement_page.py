@@ -50,9 +50,10 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence(key: str, value: str) -> 
     assert any("The link asks for" in warning.value for warning in page.warning)
 
 
-def test_scores_that_cannot_be_read_are_named(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("content", ["{", '{"methods": {}}', "{}"])
+def test_scores_that_cannot_be_used_are_named(content: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "disentanglement.json"
-    path.write_text("{")
+    path.write_text(content)
     monkeypatch.setattr(lesson, "RESULTS", path)
     lesson.results.clear()  # type: ignore[attr-defined]
     with pytest.raises(InvalidInput, match=r"disentanglement\.json.*benchmarks\.disentanglement"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.conftest import blob_source
-from vae_core.checkpoints import bundled, read_bundled
+from vae_core.checkpoints import read_bundled
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 from vae_core.metrics import METRICS, Trial
@@ -18,7 +18,6 @@ from vae_core.metrics.vq_vae2 import PATCHES, bands, coarse
 from vae_core.models import VQVAE2, PixelCNN
 from vae_core.models.pixelcnn import enlarged, numbers_of
 from vae_core.objective import Context
-from vae_core.recipes import BANKS
 from vae_core.runs import code_maps
 from vae_core.runs.code_maps import CodeMaps, as_code_maps
 
@@ -255,10 +254,7 @@ def test_code_maps_of_a_level_bring_the_given_map_along(monkeypatch: pytest.Monk
 
 # What is bundled.
 
-HERE = [recipe.name for recipe in BANKS["vq-vae-2"] if recipe.name in bundled()]
 
-
-@pytest.mark.skipif("cifar-vq2" not in HERE, reason="not bundled")
 def test_the_bundled_model_uses_both_levels() -> None:
     found = read_bundled("cifar-vq2").metrics
     assert found["unexplained"] <= 0.07, "as the VQ-VAE of one level is asked for"  # type: ignore[operator]
@@ -267,7 +263,6 @@ def test_the_bundled_model_uses_both_levels() -> None:
     assert min(found["perplexity_top"], found["perplexity_bottom"]) > 0.4 * 512  # type: ignore[type-var, operator]
 
 
-@pytest.mark.skipif("cifar-vq2-bottom" not in HERE, reason="not bundled")
 def test_the_bundled_prior_is_surprised_by_a_top_of_another_image() -> None:
     """And its own top costs about what its scores say: it belongs to the bundled maps."""
     checkpoint, model = read_bundled("cifar-vq2-bottom"), read_bundled("cifar-vq2").model

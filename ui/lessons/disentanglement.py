@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ui import cache
 from ui.lessons import read_results, scores
-from vae_core.checkpoints import bundled
 from vae_core.data.sprites import FACTORS, SIZES, centred_sprites
+from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent import traverse
 from vae_core.latent.traversals import order_by_kl
@@ -42,11 +42,11 @@ def _weights(name: str) -> tuple[float, float]:
 
 
 def methods() -> dict[str, Method]:
-    """Every objective that has a bundled model, in the order of the lesson."""
+    """Every objective, in the order of the lesson."""
     beta, gamma = _weights("sprites-apart-beta")[0], _weights("sprites-apart-capacity")[0]
     tc, factor = _weights("sprites-apart-tc")[1], _weights("sprites-apart-factor")[1]
     target = RECIPES["sprites-apart-capacity"].training.capacity
-    known = {
+    return {
         "VAE": Method("sprites-plain", r"R + \mathrm{KL}"),
         "β-VAE": Method("sprites-apart-beta", rf"R + {beta:g}\,\mathrm{{KL}}"),
         LONGER: Method(longer().name, rf"R + {beta:g}\,\mathrm{{KL}}"),
@@ -56,8 +56,6 @@ def methods() -> dict[str, Method]:
             "sprites-apart-capacity", rf"R + {gamma:g}\,\lvert\mathrm{{KL}} - C\rvert,\; C\colon 0 \to {target:g}"
         ),
     }
-    there = bundled()
-    return {title: method for title, method in known.items() if method.model in there}
 
 
 class Known(NamedTuple):
@@ -118,15 +116,16 @@ def turned(name: str, image: int, latent: int) -> Turned:
 @st.cache_data(show_spinner=False, max_entries=1)
 def results() -> dict[str, Any]:
     """What the benchmark measured: by method, a list over seeds for each score."""
-    return read_results(RESULTS, REMEDY)
+    found = read_results(RESULTS, REMEDY)
+    if lacking := [method.model for method in methods().values() if method.model not in found.get("methods", {})]:
+        raise InvalidInput(f"{RESULTS} lacks {', '.join(lacking)}. {REMEDY}")
+    return found
 
 
 def scored() -> dict[str, dict[str, Any]]:
-    """The same by the methods' titles, as far as they were measured and are bundled."""
-    if not RESULTS.exists():
-        return {}
+    """The same by the methods' titles."""
     found = results()["methods"]
-    return {title: found[method.model] for title, method in methods().items() if method.model in found}
+    return {title: found[method.model] for title, method in methods().items()}
 
 
 @st.cache_data(show_spinner=False, max_entries=1)

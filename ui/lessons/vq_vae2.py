@@ -12,7 +12,6 @@ from torch.nn.functional import avg_pool2d
 
 from ui import cache
 from ui.lessons import read_results, scores
-from vae_core.checkpoints import bundled
 from vae_core.folders import ASSETS
 from vae_core.models import VQVAE2, PixelCNN
 from vae_core.models.vq_vae import FACTOR
@@ -38,14 +37,6 @@ def prior(name: str) -> PixelCNN:
     found = cache.checkpoint(name).model
     assert isinstance(found, PixelCNN)
     return found
-
-
-def is_here() -> bool:
-    return NAME in bundled()
-
-
-def has_priors() -> bool:
-    return {TOP_PRIOR, BOTTOM_PRIOR} <= bundled().keys()
 
 
 @torch.inference_mode()
