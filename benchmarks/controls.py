@@ -1,6 +1,6 @@
 """Controls that go through the server: from the key press to the changed screen, beside an empty Streamlit page.
 
-    python -m benchmarks.controls [--presses N]
+    python -m benchmarks.controls [--presses N] [--only WORD ...]
 
 On every page a control is focused and an arrow key pressed; the clock stops when what the control changes has
 changed on the screen. The floor is a page with one slider and one line of text.
@@ -37,6 +37,16 @@ CASES = (
     ("reparameterisation: draw", "/reparameterisation", "button:has-text('Another draw')", ("Enter",), "content"),
     ("conditional: other styles", "/conditional", "button:has-text('Other styles')", ("Enter",), "content"),
     ("discrete: another image", "/discrete", "button:has-text('Another image')", ("Enter",), "content"),
+    ("loss: other draws", "/loss", "button:has-text('Other draws')", ("Enter",), "content"),
+    ("results: other samples", "/results", "button:has-text('Other samples')", ("Enter",), "content"),
+    ("disentanglement: another image", "/disentanglement", "button:has-text('Another image')", ("Enter",), "content"),
+    ("names: other draws", "/names", "button:has-text('Other draws')", ("Enter",), "content"),
+    ("VQ-VAE: other maps", "/vq_vae", "button:has-text('Other maps')", ("Enter",), "content"),
+    ("VQ-VAE-2: other images", "/vq_vae2", "button:has-text('Other images')", ("Enter",), "content"),
+    ("voice: another take", "/voice", "button:has-text('Another take')", ("Enter",), "content"),
+    ("beyond: other samples", "/beyond_gaussian", "button:has-text('Other samples')", ("Enter",), "content"),
+    ("collapse: other draws", "/collapse", "button:has-text('Other draws')", ("Enter",), "content"),
+    ("limits: another image", "/limits", "button:has-text('Another image')", ("Enter",), "content"),
 )  # fmt: skip
 SCREENS = {
     "content": """() => [...document.querySelectorAll(
@@ -83,7 +93,10 @@ def presses(page: Page, focus: str, keys: tuple[str, ...], read: str, count: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presses", type=int, default=20)
-    count = parser.parse_args().presses
+    parser.add_argument("--only", nargs="+", default=[""], help="the beginnings of the cases' names")
+    options = parser.parse_args()
+    count = options.presses
+    cases = [case for case in CASES if case[0].startswith(tuple(options.only))]
     with chromium() as browser:
         print(machine())
         print(f"{'':44} {'median ms':>10} {'p95 ms':>8} {'of the floor':>13}")
@@ -94,7 +107,7 @@ def main() -> None:
             floor = presses(page, SLIDER, ("ArrowRight", "ArrowLeft"), "text", count)
         print(f"{'an empty page: slider to text':44} {median(floor):10.0f} {quantile(floor, 0.95):8.0f} {1:13.2f}")
         with served(APP) as address:
-            for title, path, focus, keys, read in CASES:
+            for title, path, focus, keys, read in cases:
                 page.goto(address + path)
                 page.wait_for_selector(focus, timeout=60_000)
                 page.wait_for_timeout(3000)

@@ -167,7 +167,6 @@ def seconds_per_step(model: Any) -> float:
             return self.x[index]
 
     settings = TrainSettings(epochs=STEPS + 2, batch=COST_BATCH, lr=1e-5, precision="float32")
-    model.requires_grad_(True)
     taken, mark = [], time.process_time()
     for _ in Training(model, Noise(), settings, CPU).run(log_every=1):  # type: ignore[arg-type]
         taken.append(time.process_time() - mark)
@@ -176,7 +175,7 @@ def seconds_per_step(model: Any) -> float:
 
 
 def cost_row(model: Any, **told: Any) -> dict[str, Any]:
-    model.train()
+    model.train().requires_grad_(True)  # a bundled model is frozen, and would keep nothing
     found, seconds = cost(model, COST_BATCH), seconds_per_step(model)
     row = {
         **told,

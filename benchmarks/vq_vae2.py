@@ -52,7 +52,6 @@ def measured() -> dict[str, Any]:
         if at[0] < SAMPLES:
             top, bottom = vq.numbers(x)
             seen("copies", vq.decode_levels(top, bottom))
-            seen("top_copies", vq.decode_levels(top))
     for at in torch.arange(SAMPLES).split(BATCH):
         labels, sides = at % top_prior.config.classes, bottom_prior.config.image[1:]
         top = top_prior.sample(torch.rand(len(at), *top_prior.config.image[1:], generator=noise), labels)

@@ -217,10 +217,11 @@ def terms() -> None:
 def short_of_it(scored: dict[str, dict[str, Any]]) -> str:
     """What the batches of the training make of the total correlation."""
     found = scored["β-TCVAE"]
+    taken_for = f"{statistics.median(found['in_batches']):.1f}".replace("-", "\N{MINUS SIGN}")
     return (
-        f" The β-TCVAE itself sees no more than {TRAINING.batch} images at a time and takes its TC of "
-        f"{statistics.median(found['total_correlation']):.1f} nats for {statistics.median(found['in_batches']):.1f}: "
-        "so it presses on information, too. The paper takes batches of 2,048."
+        f" The β-TCVAE itself sees {TRAINING.batch} images at a time and takes its TC of "
+        f"{statistics.median(found['total_correlation']):.1f} nats for {taken_for}. The error grows with what the "
+        "codes tell, so that it presses on information, too. The paper takes batches of 2,048."
     )
 
 

@@ -30,6 +30,7 @@ SCORES = tuple(each.name for each in lesson.CELLS)
 START = (2, 3)  # beta 1, 16 latents
 PICTURES = 16  # of a set of samples, in a square
 OTHERS = 8  # images in a row
+STOPPED = "early stopping"
 TOP = 400.0  # nats, where the curves are cut off
 
 
@@ -52,11 +53,10 @@ def settings() -> None:
             on_release=keep,
         )
     training = cache.checkpoint(lesson.WHOLE).training
-    seconds = [cell["seconds"] for cell in cells["cells"].values()]
     st.caption(
         f"{rows * columns} VAEs, one for each cell, fully connected with 64-64 hidden units in each half, trained on "
-        f"MNIST for {training['epochs']} epochs ({min(seconds):.0f} to {max(seconds):.0f} s each, one core of a busy "
-        f"machine), one seed. Scores over all {frame.held_out_words(lesson.DATA)} FID and edges of "
+        f"MNIST for {training['epochs']} epochs, one seed. "
+        f"Scores over all {frame.held_out_words(lesson.DATA)} FID and edges of "
         f"{cells['samples']:,} samples, precision and coverage of 5 times 2,000, by our digit classifier: "
         "compare them within this table only."
     )
@@ -148,6 +148,7 @@ def few_images() -> None:
             strong=list(every).index(cure),
         )
         st.markdown(verdict(cure, every))
+    few, many = (cache.checkpoint(each).training for each in (name, lesson.WHOLE))
     number = torch.arange(OTHERS)
     x, other = lesson.known_images().images(number), cache.held_out(lesson.DATA).images(number)
     for column, title, pictures in zip(st.columns(2), ("Training images", "Held-out images"), (x, other), strict=True):
@@ -155,11 +156,18 @@ def few_images() -> None:
             picture_rows([Row(title, "as they are", pictures), Row("Rebuilt", cure, lesson.rebuild(name, pictures))])
     st.caption(
         f"Model {name}, trained on the first {images:,} images of MNIST, 16 latents, beta 1, "
-        f"{today['curve']['step'][-1]:,} steps. \u2212ELBO (grey BCE), nats per image; table: the finished models over "
-        f"all their training images and all {frame.held_out_words(lesson.DATA)} Training curves are means over the 50 "
-        "steps before; with dropout, of the network that is missing units. Early stopping chose its step by the "
+        f"{taught(cure, today['curve']):,} steps of {few['batch']} images ({whole['images']:,} images: "
+        f"{many['steps']:,} of {many['batch']}). \u2212ELBO (grey BCE), nats per image; table: the finished models "
+        f"over all their training images and all {frame.held_out_words(lesson.DATA)} Training curves are means over "
+        "the 50 steps before; with dropout, of the network that is missing units. Early stopping chose its step by the "
         "held-out images, so its figure flatters it a little."
     )
+
+
+def taught(cure: str, curve: dict[str, list[float]]) -> int:
+    """The step whose weights are shown: the last one, or the best one of early stopping."""
+    best = min(range(len(curve["step"])), key=curve["held_out"].__getitem__) if cure == STOPPED else -1
+    return int(curve["step"][best])
 
 
 def verdict(cure: str, every: dict[str, dict[str, float]]) -> str:
@@ -248,7 +256,7 @@ SEEN = """
   is their mean. More latents or a smaller beta make the code tell more, so fewer images share it; then reconstructions
   sharpen. Samples need not.
 - **Few images are learned by heart.** Training images get ever cheaper, held-out ones ever dearer. On 100
-  of them, stopping early, dropout and weight decay all help; on 1,000, dropout does no more. More images help most.
+  of them, stopping early, dropout and weight decay all help; on 1,000, dropout costs a little. More images help most.
 - **Cost follows the pixels.** With the side of an image, weights and multiplications grow up to its square; the
   latents are a small part of it.
 - **A score of samples is an answer to one question.** A mixture of one per cent model and noise loses at most

@@ -97,7 +97,7 @@ def compare(short: str) -> None:
         "Filled: copies; hollow: samples. Sharpness: squared differences of neighbouring pixels, as a share of those "
         f"of the {entry['held_out']:,} held-out images. More is not always better: noise and patterns that no image "
         "has count as edges too. Bits per dimension: minus the ELBO over the numbers in an image, for grey values of "
-        "256 steps."
+        "256 steps; without the noise that would spread each over its step, so an approximation."
     )
     formats = {
         "ELBO": lambda row: f"{row['elbo']:,.0f}".replace("-", "\u2212"),
@@ -118,8 +118,8 @@ def compare(short: str) -> None:
         "its error and changes nothing else, so its ELBO is told, not trained for. Fr\u00e9chet distances in the "
         "features of our own classifiers, comparable on this page only: the judge took no part in any of these "
         "trainings; the eyes are those that the perceptual VAE learned to please, so they flatter it. As many training "
-        f"images score {entry['floor']['judge']:.1f} and {entry['floor']['eyes']:.1f}. Minutes on one thread of a "
-        "shared CPU, without the eyes' own training."
+        f"images score {entry['floor']['judge']:.1f} and {entry['floor']['eyes']:.1f}. Minutes on one thread "
+        "of a CPU, beside other work and so only roughly, without the eyes' own training."
     )
 
 
@@ -164,7 +164,7 @@ SEEN = """
 - **A VAE gives back the large and loses the fine.** Its copies keep place, shape and shade; edges come back soft,
   because where the code leaves several pictures possible, the best answer to a squared error is their mean.
 - **More layers help, within limits.** On every dataset the residual VAE copies nearer and has the better ELBO, and
-  takes longer to train; it is still blurred, for the loss asks for the mean all the same.
+  has more to compute; it is still blurred, for the loss asks for the mean all the same.
 - **Another loss, another picture.** Compared by features, a soft edge is a large error: the copies have more edges than
   those of the same network trained on pixels, and the likelihood is lower. Not all of these edges are the image's:
   on photographs a fine grid appears, which no image has.

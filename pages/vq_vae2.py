@@ -113,7 +113,7 @@ def swap() -> None:
         "A row has the top map of its first picture, which the second shows alone; a column has the bottom map of the "
         "picture above it; framed: both of the same. Sizes: the means of patches of 8 pixels, what those of 4 add to "
         "them, what those of 2 add, and the rest. Explained: share of the variance of that part, over "
-        f"{frame.held_out_words(lesson.DATA)} Nearer, in squared error: of {lesson.results()['swapped']:,} mixed "
+        f"{lesson.scored_on()} Nearer, in squared error: of {lesson.results()['swapped']:,} mixed "
         "pictures of two held-out images each, those that are nearer to the one whose top they have."
     )
 
@@ -150,9 +150,9 @@ def draw() -> None:
     )
     st.caption(
         f"$c_1$: top map; $c_2$: bottom map; $y$: class. Two PixelCNNs trained on the code maps of the training images "
-        f"of {dataset(lesson.DATA).title}; the second one sees all of the top map at every cell. FID: between "
-        f"{found['samples']:,} samples and {found['images']:,} held-out images, by the features of our own classifier "
-        f"({found['judge']}), so it compares with no published one."
+        f"of {dataset(lesson.DATA).title}; the second one sees the top map around each cell, four cells to every side. "
+        f"FID: between {found['samples']:,} samples and {found['images']:,} held-out images, by the features of our "
+        f"own classifier ({found['judge']}), so it compares with no published one."
     )
 
 
@@ -165,7 +165,7 @@ def compare() -> None:
     st.caption(
         f"Both trained on {dataset(lesson.DATA).title}, not alike: one level {one.training['epochs']} epochs at width "
         f"{one.model.config.width}, two levels {two.training['epochs']} at width {two.model.config.width}. "  # type: ignore[union-attr]
-        f"All over {frame.held_out_words(lesson.DATA)} Copies and samples: {lesson.results()['samples']:,}. Bits under "
+        f"All over {lesson.scored_on()} Copies and samples: {lesson.results()['samples']:,}. Bits under "
         "the priors: what the maps of a held-out image cost, its class known; the bottom map after the top map."
     )
 
@@ -176,7 +176,8 @@ SEEN = """
 - **The top alone is a blurred picture**: where things are, and their colours. A mixed picture has these from its top,
   and outlines and texture rather from its bottom: a part of 4 pixels or more moves with the top, smaller ones less.
 - **Samples come in the same order:** a small map first, for which a prior can see the whole, then the large one given
-  it. One top has many bottoms; they differ in detail. Bottoms by chance spoil a good top.
+  it. One top has many bottoms; they differ in detail. Those by chance are worse
+  than those of the prior.
 - **Two levels are not better by themselves.** The copies have a smaller error, for more bits; the samples are no nearer
   to held-out images than those of one level, whose map of 8 x 8 a prior sees as a whole anyway. In the paper's larger
   pictures it could not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ from vae_core.checkpoints import (
     read_bundled,
     read_model,
     round_weights,
+    settings_from,
     write_metrics,
     write_model,
 )
 from vae_core.errors import InvalidInput
+from vae_core.models import PixelCNN
+from vae_core.training import TrainSettings
 
 
 def write(folder: Path, name: str = "vae", network: str = "mlp", weights: str = "float32") -> Any:
@@ -235,6 +239,17 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
     pickle.loads((tmp_path / WEIGHTS).read_bytes())
     assert (tmp_path / "sprung").exists(), "the trap works"
+
+
+def test_a_file_may_lack_a_setting_that_came_later_and_says_what_that_meant() -> None:
+    plain = asdict(PixelCNN.Config(codes=9))
+    old = {key: value for key, value in plain.items() if key not in ("level", "given")}
+    assert settings_from(PixelCNN.Config, old, "old") == PixelCNN.Config(codes=9)
+    training = asdict(TrainSettings(epochs=3))
+    old = {key: value for key, value in training.items() if key not in ("labels", "images")}
+    assert settings_from(TrainSettings, old, "old") == TrainSettings(epochs=3)
+    with pytest.raises(InvalidInput, match="codes"):
+        settings_from(PixelCNN.Config, {key: value for key, value in plain.items() if key != "codes"}, "old")
 
 
 @pytest.mark.parametrize("missing", ["nothing-here", "config-only/../nothing"])

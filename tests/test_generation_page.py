@@ -143,10 +143,13 @@ def test_main_path(browser: Browser, app: str) -> None:
     plane = page.get_by_test_id("plane-0")
     plane.scroll_into_view_if_needed()
     plane.hover(position={"x": 40, "y": 400})  # a corner far from all codes
-    page.evaluate(TWO_FRAMES)
-    with torch.inference_mode():
-        expected = read_bundled(AUTOENCODER).model.decode(torch.tensor([latent(spot)]))  # type: ignore[operator]
-    assert np.abs(drawn(spot) - expected[0, 0].numpy() * 255).max() <= 1.0
+    for _ in range(50):  # until the pointer's last move is decoded and drawn
+        page.evaluate(TWO_FRAMES)
+        with torch.inference_mode():
+            expected = read_bundled(AUTOENCODER).model.decode(torch.tensor([latent(spot)]))  # type: ignore[operator]
+        if (off := np.abs(drawn(spot) - expected[0, 0].numpy() * 255).max()) <= 1.0:
+            break
+    assert off <= 1.0
     expect(page.get_by_text("data radii from data: a hole").first).to_be_visible()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as PNG").click()

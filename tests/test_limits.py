@@ -127,11 +127,18 @@ def test_what_a_step_keeps_grows_with_the_batch_and_holds_no_weight() -> None:
     assert few < 4 * sum(parameter.numel() for parameter in model.parameters())
     found = cost(model, 10)
     assert found.parameters == sum(parameter.numel() for parameter in model.parameters())
-    assert found.memory == pytest.approx(16 * found.parameters + 10 * found.kept_per_image)
+    assert found.memory == 16 * found.parameters + few
 
 
 def test_the_time_of_a_step_is_measured() -> None:
-    assert 0 < benchmark.seconds_per_step(VAE(VAE.Config(image=(1, 8, 8), latent=2, hidden=(8,)))) < 1
+    assert benchmark.seconds_per_step(VAE(VAE.Config(image=(1, 8, 8), latent=2, hidden=(8,)))) > 0
+
+
+def test_a_frozen_model_costs_what_it_costs_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "seconds_per_step", lambda model: 1.0)
+    model = VAE(VAE.Config(image=(1, 8, 8), latent=2, hidden=(8,)))
+    wanted = cost(model, benchmark.COST_BATCH).memory
+    assert benchmark.cost_row(model.requires_grad_(False).eval())["memory"] == wanted
 
 
 # Dropped units.

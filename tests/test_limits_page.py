@@ -39,8 +39,9 @@ def test_the_stored_scores_are_those_of_the_bundled_models() -> None:
     assert sharpness(lesson.rebuild(name, x), x) == pytest.approx(stored, rel=1e-3)
     for row in found["cost"]["ours"]:
         model: Any = read_bundled(row["name"]).model
-        counted = cost(model, 2)
+        counted = cost(model.requires_grad_(True), found["cost"]["batch"])
         assert (counted.parameters, counted.multiplications) == (row["parameters"], row["multiplications"])
+        assert counted.memory == row["memory"]
 
 
 def test_the_map_shows_what_settings_do() -> None:

@@ -244,6 +244,7 @@ def test_mig_leaves_out_a_factor_that_never_changes() -> None:
     found = mig_of(values.float(), torch.cat([torch.full_like(values, 2), values], dim=1))
     assert found.mig == pytest.approx(1) and found.mig_per_factor.tolist() == pytest.approx([0, 1])
     assert found.factor_information[:, 0].tolist() == [0]
+    assert mig_of(values[:1].float(), values[:1]).mig == 0
 
 
 def test_mig_of_independent_codes_and_of_doubled_ones_is_zero() -> None:

@@ -165,7 +165,7 @@ def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:
 # The prior given a map.
 
 
-def test_no_code_sees_itself_or_what_comes_after_but_all_of_the_given_map() -> None:
+def test_no_code_sees_itself_or_what_comes_after_but_the_given_map_around_it() -> None:
     model, label = prior(layers=5), torch.tensor([1])
     numbers, given = torch.randint(7, (1, 4, 6)), torch.randint(5, (1, 2, 3))
     start = model.logits(numbers, label, given=given)
@@ -180,7 +180,17 @@ def test_no_code_sees_itself_or_what_comes_after_but_all_of_the_given_map() -> N
         moved = (model.logits(numbers, label, given=other.view(1, 2, 3)) != start).any(1)[0]
         row, column = divmod(place, 3)
         assert moved[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].all(), "the cells that it stands for know it"
-        assert moved[0, 0], "and so does the very first cell, wherever the change is"
+        assert moved[0, 0], "and so does the very first cell, of what comes after it"
+
+
+def test_a_cell_sees_the_given_map_four_cells_around_it() -> None:
+    model = prior(image=(2, 8, 8), layers=2)
+    numbers, given = torch.randint(7, (1, 8, 8)), torch.randint(5, (1, 4, 4))
+    other = given.clone()
+    other[0, 3, 3] = (other[0, 3, 3] + 1) % 5
+    moved = (model.logits(numbers, given=other) != model.logits(numbers, given=given)).any(1)[0]
+    assert moved[2:, 2:].all(), "the cells 6 and 7 of each side, and four before them"
+    assert not moved[:2, :2].any()
 
 
 def test_without_a_given_map_nothing_has_changed() -> None:

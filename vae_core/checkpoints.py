@@ -152,7 +152,9 @@ def read_model(folder: Path) -> Checkpoint:
 
 
 def settings_from(kind: type, given: dict[str, Any], where: str) -> Any:
-    """Build a settings dataclass from JSON: every key known, none missing, every type right."""
+    """Build a settings dataclass from JSON: every key known, none missing, every type right. Settings that the first
+    files of their kind did not have may be missing: the dataclass says in LATER what their absence meant."""
+    given = {**getattr(kind, "LATER", {}), **given}
     hints = typing.get_type_hints(kind)
     names = {field.name for field in fields(kind)}
     if unknown := given.keys() - names:

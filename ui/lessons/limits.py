@@ -21,7 +21,7 @@ from vae_core.latent.pictures import png, to_bytes
 from vae_core.latent.sample_sets import BETAS, LEARNED, MIXED, PLAIN, sample_sets, seeded
 from vae_core.recipes.limits import BETAS_LIMITS, CURES_LIMITS, FEW_LIMITS, LATENTS_LIMITS, few_name, limits_name
 
-DATA, JUDGE = "mnist", "mnist-classifier"
+DATA = "mnist"
 RESULTS = ASSETS / "results" / "limits.json"
 REMEDY = "Measure again: `python -m benchmarks.limits --write`."
 COLUMNS, SAMPLE_ROWS = 8, 3  # of the sheet that a cell shows

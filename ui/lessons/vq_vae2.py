@@ -12,6 +12,7 @@ from torch.nn.functional import avg_pool2d
 
 from ui import cache
 from ui.lessons import read_results, scores
+from vae_core.data import dataset
 from vae_core.folders import ASSETS
 from vae_core.models import VQVAE2, PixelCNN
 from vae_core.models.vq_vae import FACTOR
@@ -77,6 +78,11 @@ def book(level: str) -> Tensor:
         top = same if is_top else found.top[:1].expand(len(rare), -1, -1)
         sums[rare] = cells(top, same)[:, 2, 2]
     return avg_pool2d(sums / count.clamp_min(1), cell // FACTOR).clamp(0, 1)
+
+
+def scored_on() -> str:
+    """On how many images the stored scores were measured: all, whatever is here."""
+    return f"{cache.checkpoint(NAME).metrics['held_out']:,} held-out images of {dataset(DATA).title}."
 
 
 def usage(level: str) -> list[float]:

@@ -13,6 +13,7 @@ from ui import controls
 from vae_core.data import Dataset, datasets, own
 from vae_core.models import MODELS, is_latent
 from vae_core.recipes import RECIPES, Recipe, judge_of
+from vae_core.recipes.results import DATA_RESULTS, result_name
 from vae_core.training import TrainSettings
 from vae_core.training.device import available
 from vae_core.training.settings import WHOLE
@@ -153,11 +154,15 @@ def knobs_of(model: str) -> set[str]:
 
 
 def eyes_for(model: str, data: str) -> dict[str, Any]:
-    """Through whose convolutions a model looks that compares features: those of the data's own judge. Without one they
-    are filters by chance."""
+    """Through whose convolutions a model looks that compares features: those of a classifier that judges nothing, as
+    the lesson on results does; else of the data's own judge. Without one they are filters by chance."""
     judge = judge_of(data)
     if "eyes_of" not in knobs_of(model) or judge is None:
         return {}
+    for short, name in DATA_RESULTS.items():
+        if name == data:
+            settings = RECIPES[result_name(short, "perceptual")].settings
+            return {key: settings[key] for key in ("eyes_of", "seen", "depth_weights", "pixel_weight")}
     seen = RECIPES[judge].config.channels
     return {"eyes_of": judge, "seen": seen, "depth_weights": (10.0,) * len(seen), "pixel_weight": 10.0}
 

@@ -18,16 +18,16 @@ class Cost(NamedTuple):
     parameters: int
     multiplications: int  # to encode and decode one image once; a training step takes about three times as many
     memory: int  # bytes of a training step: all weights four times, and what the backward pass has to keep
-    kept_per_image: float  # bytes of that which grow with the batch
 
 
 def cost(model: Any, batch: int, data: Tensor | None = None) -> Cost:
-    """What a latent variable model costs with batches of so many images [B, C, H, W] (`data`, or else random ones)."""
+    """What a latent variable model costs with batches of so many images [B, C, H, W] (`data`, or else random ones). Its
+    weights must want gradients: a frozen model keeps nothing."""
     x = torch.rand(batch, *model.config.image) if data is None else data[:batch]
     parameters = sum(parameter.numel() for parameter in model.parameters())
     kept = kept_bytes(model, x)
     memory = COPIES * NUMBER * parameters + kept
-    return Cost(parameters, multiplications(model, x[:1]), memory, kept / len(x))
+    return Cost(parameters, multiplications(model, x[:1]), memory)
 
 
 def multiplications(model: Any, x: Tensor) -> int:

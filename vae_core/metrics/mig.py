@@ -34,7 +34,8 @@ def mig_of(codes: Tensor, factors: Tensor) -> Mig:
     """
     changes = (factors != factors[:1]).any(0)  # [F]
     share = torch.zeros(codes.shape[1], factors.shape[1])
-    share[:, changes] = factor_information(codes, factors[:, changes]).share  # [Z, F]
+    if changes.any():
+        share[:, changes] = factor_information(codes, factors[:, changes]).share  # [Z, F]
     best = torch.cat([share, torch.zeros_like(share[:1])]).topk(2, dim=0).values  # [2, F]
     gap = best[0] - best[1]
-    return Mig(gap[changes].mean().item(), gap, share)
+    return Mig(gap.sum().item() / max(1, int(changes.sum())), gap, share)

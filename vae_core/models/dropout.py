@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vae_core.errors import InvalidInput
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LossTerms, gaussian_posterior
+from vae_core.models.parts import ResidualBlock
 from vae_core.models.vae import VAE, VAEConfig
 from vae_core.objective import PLAIN, Context
 
@@ -50,6 +51,8 @@ def thinned(layers: nn.Sequential, x: Tensor, share: float, context: Context) ->
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             x, hidden = layer(context.dropout(x, share) if hidden else x), True
+        elif isinstance(layer, ResidualBlock):
+            x = x + thinned(layer.branch, x, share, context)
         else:
             x = layer(x)
     return x

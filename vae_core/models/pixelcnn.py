@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from reprlib import repr as shown
-from typing import NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from vae_core.objective import PLAIN, Context
 
 @dataclass(frozen=True)
 class PixelCNNConfig:
+    LATER: ClassVar[dict[str, Any]] = {"level": 0, "given": 0}  # what it meant where a file lacks them
+
     image: tuple[int, int, int] = (1, 7, 7)  # of the code map: 1, h, w; 2, h, w with a given map beside it
     codes: int = 512  # K
     codes_of: str = ""  # the bundled model whose code maps it learns; empty: the images are code maps themselves
@@ -121,8 +123,8 @@ class Layer(nn.Module):
 
 class PixelCNN(nn.Module):
     """p(c) = product over cells of p(c_i | cells before i, label, given map). The images that it is trained on are code
-    maps: number k of K codes as the grey value k / K; the given map, all of which every cell may see, is a second
-    channel, each of its codes as large as the cells that it stands for."""
+    maps: number k of K codes as the grey value k / K; the given map, of which a cell sees what lies around
+    it, before and after, is a second channel, each of its codes as large as the cells that it stands for."""
 
     Config = PixelCNNConfig
     title = "prior over code maps"

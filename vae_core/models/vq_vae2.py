@@ -121,7 +121,7 @@ class VQVAE2(nn.Module):
         """The terms of one level (van den Oord et al. 2017, eq. 3), added up over both."""
         top, bottom, unfolded = self.quantised(x, context)
         vectors = bottom.vectors
-        if self.training and self.config.blank:
+        if self.training:  # with a share of 0, too: every parameter gets a gradient
             vectors = self.without(vectors, context.uniform((len(x),), x) < self.config.blank)
         recon = self.recon_per_image(x, unfolded, vectors).mean()
         codebook, commitment = top.codebook + bottom.codebook, top.commitment + bottom.commitment

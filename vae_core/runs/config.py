@@ -19,7 +19,6 @@ from vae_core.training import TrainSettings, pick_device, resolved
 
 FORMAT = 1
 CONFIG = "config.json"
-LATER: dict[str, Any] = {"labels": (), "images": 0}  # settings that the first runs did not have, and what they meant
 TEXTS = ("name", "device", "owner", "created")
 
 
@@ -113,5 +112,5 @@ def _recipe(given: Any, where: str) -> Recipe:
     if given["model"] not in MODELS:
         raise InvalidInput(f"{where}: unknown model {shown(given['model'])}; known: {', '.join(MODELS)}.")
     settings = settings_from(MODELS[given["model"]].Config, given["settings"], where)
-    training = settings_from(TrainSettings, {**LATER, **given["training"]}, where)
+    training = settings_from(TrainSettings, given["training"], where)
     return Recipe(given["name"], given["data"], given["model"], asdict(settings), training)

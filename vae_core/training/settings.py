@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from vae_core.errors import InvalidInput
 
@@ -23,6 +24,8 @@ FROM_ZERO = ("weight_decay", "capacity", "free_bits")
 @dataclass(frozen=True)
 class TrainSettings:
     """The whole of a training but its model and its data. Raises InvalidInput for a value out of range."""
+
+    LATER: ClassVar[dict[str, Any]] = {"labels": (), "images": 0}  # what it meant where a run's file lacks them
 
     epochs: int = 40
     batch: int = 256  # images a step, over all processes
