@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy
 
 from benchmarks import limits as benchmark
@@ -17,6 +18,8 @@ from vae_core.latent.blur import best_picture, effective_images, shares
 from vae_core.latent.sample_sets import BETAS, DRAWN, LEARNED, MIXED, NOISE, PLAIN, is_noise, sample_sets
 from vae_core.metrics.cost import cost, kept_bytes, multiplications
 from vae_core.models import VAE, DropoutVAE
+from vae_core.models.dropout import thinned
+from vae_core.models.parts import ResidualBlock
 from vae_core.objective import Context
 
 IMAGE = (1, 12, 12)
@@ -179,6 +182,18 @@ def test_half_of_the_hidden_units_are_gone() -> None:
     answering = plain > 0
     assert (kept[answering] == 0).double().mean().item() == pytest.approx(0.5, abs=0.05)
     torch.testing.assert_close(kept[answering & (kept > 0)], 2 * plain[answering & (kept > 0)])
+
+
+def test_units_inside_a_residual_block_are_dropped() -> None:
+    torch.manual_seed(0)
+    block, x = ResidualBlock(8, "relu"), torch.rand(2, 8, 4, 4)
+    layers = nn.Sequential(block)
+
+    def of(share: float) -> torch.Tensor:
+        return thinned(layers, x, share, Context(generator=torch.Generator().manual_seed(0)))
+
+    torch.testing.assert_close(of(0.0), block(x))
+    assert not torch.allclose(of(0.5), block(x))
 
 
 @pytest.mark.parametrize("share", [1.0, -0.1, float("nan")])

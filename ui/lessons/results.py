@@ -50,12 +50,16 @@ def measured() -> dict[str, dict[str, Any]]:
     found = read_results(FILE, REMEDY)
     try:
         for entry in found.values():
-            depths = len(entry["variance"])
-            assert set(entry["models"]) == set(KINDS_RESULTS) and min(entry["variance"]) > 0
-            assert int(entry["held_out"]) > 0 and int(entry["samples"]) > 0 and len(entry["floor"]) == 2
-            for row in entry["models"].values():
-                assert all(isinstance(row[key], int | float) for key in NUMBERS) and len(row["missed"]) == depths
-    except (AttributeError, KeyError, TypeError, ValueError, AssertionError) as error:
+            numbers = [entry["held_out"], entry["samples"], *entry["floor"].values(), *entry["variance"]]
+            for kind in KINDS_RESULTS:
+                row = entry["models"][kind]
+                numbers += [row[key] for key in NUMBERS]
+                if len(row["missed"]) != len(entry["variance"]):
+                    raise ValueError("missed and variance differ in length")
+            if not all(isinstance(each, int | float) for each in numbers) or min(entry["variance"]) <= 0:
+                raise ValueError("something is no number, or no variance")
+            _ = entry["floor"]["judge"], entry["floor"]["eyes"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"{FILE} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return found
 
