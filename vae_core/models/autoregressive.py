@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, kl_to_standard_normal
 from vae_core.models.base import SIZES, LossTerms, Posterior, gaussian_posterior, is_allowed
 from vae_core.models.parts import ACTIVATIONS, LatentLinear, mlp_encoder
@@ -29,7 +28,8 @@ class AutoregressiveConfig:
     beta: float = 1.0  # weighs the KL in the objective, never in a reported ELBO
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (is_allowed(self.image), "image", SIZES),
             (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
@@ -39,9 +39,7 @@ class AutoregressiveConfig:
             (3 <= self.window <= 31 and self.window % 2 == 1, "window", "an odd number from 3 to 31"),
             (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class AutoregressiveVAE(nn.Module):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from reprlib import repr as shown
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.objective import PLAIN, Context
 
 
@@ -23,7 +22,8 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         factor = 2 ** len(self.channels)
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (all(4 <= side <= 256 for side in self.image[1:]), "image", "sides of 4 to 256"),
             (2 <= self.classes <= 1000, "classes", "2 to 1000"),
@@ -32,9 +32,7 @@ class ClassifierConfig:
             (all(side % factor == 0 for side in self.image[1:]), "channels", "so few that the image can be halved"),
             (1 <= self.features <= 4096, "features", "1 to 4096"),
             (0 <= self.dropout < 1, "dropout", "0 to 1"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class ClassifierTerms(NamedTuple):

@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from reprlib import repr as shown_as
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.imaging.colour import lab_to_srgb, srgb_to_lab
 from vae_core.losses import gaussian_nll, kl_to_standard_normal
 from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
@@ -39,7 +38,8 @@ class ColouriserConfig:
 
     def __post_init__(self) -> None:
         factor = 2 ** len(self.channels)
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] == 3, "image", "(3, height, width)"),
             (all(4 <= side <= 256 for side in self.image[1:]), "image", "sides of 4 to 256 pixels"),
             (1 <= len(self.channels) <= 6, "channels", "1 to 6 levels"),
@@ -47,9 +47,7 @@ class ColouriserConfig:
             (all(side % factor == 0 for side in self.image[1:]), "channels", "so few that the image can be halved"),
             (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
             (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown_as(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 @dataclass(frozen=True)
@@ -59,12 +57,11 @@ class VariationalColouriserConfig(ColouriserConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for holds, what, allowed in (
+        require(
+            self,
             (1 <= self.latents <= 1024, "latents", "1 to 1024 dimensions"),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown_as(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class ColouriserTerms(NamedTuple):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 from torch import Tensor
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.imaging.corruption import KINDS, corrupt_each
 from vae_core.models.autoencoder import Autoencoder, AutoencoderConfig
 from vae_core.models.base import LossTerms
@@ -25,14 +24,13 @@ class DenoisingConfig(AutoencoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for holds, what, allowed in (
+        require(
+            self,
             (bool(self.kinds) and set(self.kinds) <= set(KINDS), "kinds", f"one or more of {', '.join(KINDS)}"),
             (0 <= self.lowest <= 1, "lowest", "a level from 0 to 1"),
             (self.lowest <= self.highest <= 1, "highest", "a level from the lowest to 1"),
             (0 <= self.clipped <= 1, "clipped", "a share from 0 to 1"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class DenoisingAutoencoder(Autoencoder):

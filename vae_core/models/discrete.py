@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, kl_to_uniform
 from vae_core.models.base import SIZES, LossTerms, is_allowed
 from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
@@ -32,7 +31,8 @@ class DiscreteConfig:
     beta: float = 1.0  # weighs the KL in the objective, never in a reported ELBO
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (is_allowed(self.image), "image", SIZES),
             (1 <= self.latents <= 256, "latents", "1 to 256"),
@@ -42,9 +42,7 @@ class DiscreteConfig:
             (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
             (0.01 <= self.temperature <= 100, "temperature", "0.01 to 100"),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 def gumbel(uniform: Tensor) -> Tensor:

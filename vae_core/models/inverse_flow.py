@@ -4,13 +4,12 @@ draw is bent, step by step, by masked autoregressive networks (MADE: Germain, Gr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu, linear, logsigmoid
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
 from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
@@ -30,7 +29,8 @@ class InverseFlowConfig:
     context: int = 50  # numbers that the encoder tells every step of the flow
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (is_allowed(self.image), "image", SIZES),
             (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
@@ -40,9 +40,7 @@ class InverseFlowConfig:
             (0 <= self.steps <= 32, "steps", "0 to 32"),
             (1 <= self.width <= 4096, "width", "1 to 4096"),
             (1 <= self.context <= 1024, "context", "1 to 1024"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class MaskedLinear(nn.Linear):

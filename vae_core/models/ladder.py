@@ -4,12 +4,11 @@ the lower one, and what the picture says and what the upper code expects are wei
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import kl_between_normals, kl_to_standard_normal
 from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
@@ -29,7 +28,8 @@ class LadderConfig:
     activation: str = "gelu"
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (is_allowed(self.image), "image", SIZES),
             (1 <= self.lower <= 1024, "lower", "1 to 1024 latents"),
@@ -38,9 +38,7 @@ class LadderConfig:
             (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
             (1 <= self.width <= 4096, "width", "1 to 4096"),
             (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 def weighed(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

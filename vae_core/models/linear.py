@@ -6,12 +6,11 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.autoencoder import Autoencoder
 from vae_core.models.base import SIZES, is_allowed
@@ -25,14 +24,13 @@ class LinearConfig:
     sigma: float = 1.0  # of the Gaussian likelihood
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (is_allowed(self.image), "image", SIZES),
             (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
             (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
     @property
     def network(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import LatentLinear
@@ -31,7 +30,8 @@ class NameConfig:
     beta: float = 1.0  # weighs the KL in the objective, never in a reported ELBO
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] == 1, "image", "(1, places, letters)"),
             (all(2 <= side <= 256 for side in self.image[1:]), "image", "2 to 256 places and letters"),
             (1 <= self.latent <= 1024, "latent", "1 to 1024"),
@@ -40,9 +40,7 @@ class NameConfig:
             (1 <= self.writer <= 2048, "writer", "1 to 2048"),
             (0 <= self.word_dropout <= 1, "word_dropout", "a share from 0 to 1"),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class NameVAE(nn.Module):

@@ -6,13 +6,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import InvalidInput, require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LossTerms
 from vae_core.models.classifier import Classifier
@@ -30,15 +29,14 @@ class PerceptualVAEConfig(VAEConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         least = min(self.image[1:]) >> (len(self.seen) - 1) if self.seen else 0
-        for holds, what, allowed in (
+        require(
+            self,
             (1 <= len(self.seen) <= 6 and least >= 1, "seen", "1 to 6 convolutions, no more than fit the image"),
             (all(1 <= c <= 512 for c in self.seen), "seen", "1 to 512 channels each"),
             (len(self.depth_weights) == len(self.seen), "depth_weights", "one for each convolution that sees"),
             (all(0 <= w <= 1e4 for w in self.depth_weights), "depth_weights", "numbers from 0 to 10,000"),
             (0 <= self.pixel_weight <= 1e4, "pixel_weight", "a number from 0 to 10,000"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class Eyes(nn.Module):

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import InvalidInput, require
 from vae_core.models.base import SIZES, is_allowed
 from vae_core.models.vq_vae import Bypassed
 from vae_core.objective import PLAIN, Context
@@ -35,7 +34,8 @@ class PixelCNNConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] == 1 + bool(self.given), "image",
              "(1, height, width), or (2, height, width) with a given map"),
             (is_allowed(self.image), "image", SIZES),
@@ -47,9 +47,7 @@ class PixelCNNConfig:
             (1 <= self.reach <= 15 and self.reach % 2 == 1, "reach", "odd numbers from 1 to 15"),
             (0 <= self.classes <= 1000, "classes", "0 (none) to 1000"),
             (0 <= self.dropout < 1, "dropout", "0 to below 1"),
-        ):  # fmt: skip
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )  # fmt: skip
 
 
 class PixelCNNTerms(NamedTuple):

@@ -7,12 +7,11 @@ ESPCN); what the network adds stands on top of a bicubic enlargement (Kim, Lee a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as shown_as
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.imaging.resampling import SHARP_BICUBIC, enlarged, reduced, resized
 from vae_core.models.restoring import RestoringModel
 
@@ -29,7 +28,8 @@ class SuperResolutionConfig:
 
     def __post_init__(self) -> None:
         sides = self.image[1:]
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (all(4 <= side <= 256 for side in sides), "image", "sides of 4 to 256 pixels"),
             (self.factor in FACTORS, "factor", ", ".join(map(str, FACTORS))),
@@ -37,9 +37,7 @@ class SuperResolutionConfig:
              f"one that divides both sides of {sides}"),
             (1 <= self.width <= 512, "width", "1 to 512 channels"),
             (1 <= self.blocks <= 64, "blocks", "1 to 64"),
-        ):  # fmt: skip
-            if not holds:
-                raise InvalidInput(f"{what} is {shown_as(getattr(self, what))}; allowed: {allowed}.")
+        )  # fmt: skip
 
 
 class Residual(nn.Module):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import Quantiser
 from vae_core.models.vq_vae import VQVAETerms
@@ -35,7 +34,8 @@ class VoiceConfig:
 
     def __post_init__(self) -> None:
         whole = 2**self.halvings if 1 <= self.halvings <= 5 else 1
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] == 1, "image", "(1, bands, columns)"),
             (all(4 <= side <= 1024 for side in self.image[1:]), "image", "4 to 1024 bands and columns"),
             (1 <= self.halvings <= 5, "halvings", "1 to 5"),
@@ -48,9 +48,7 @@ class VoiceConfig:
             (0 <= self.stretch < 0.5, "stretch", "0 to below 0.5"),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
             (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
-        ):
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )
 
 
 class Step(nn.Module):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import UPDATES, Quantised, Quantiser
 from vae_core.objective import PLAIN, Context
@@ -33,7 +32,8 @@ class VQVAEConfig:
 
     def __post_init__(self) -> None:
         sides = self.image[1:]
-        for holds, what, allowed in (
+        require(
+            self,
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (all(4 <= side <= 256 and side % FACTOR == 0 for side in sides), "image",
              f"sides of 4 to 256 pixels, multiples of {FACTOR}"),
@@ -47,9 +47,7 @@ class VQVAEConfig:
             (0 <= self.restart < 1, "restart", "0 (never) to below 1"),
             (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
             (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
-        ):  # fmt: skip
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(getattr(self, what))}; allowed: {allowed}.")
+        )  # fmt: skip
 
 
 class VQVAETerms(NamedTuple):
