@@ -51,8 +51,7 @@ from vae_core.metrics.frechet import frechet_distance
 from vae_core.metrics.importance import importance_bounds
 from vae_core.metrics.sharpness import sharpness
 from vae_core.models import VAE
-from vae_core.recipes import RECIPES
-from vae_core.recipes.limits import BETAS_LIMITS, CURES_LIMITS, FEW_LIMITS, LATENTS_LIMITS, few_name, limits_name
+from vae_core.recipes.limits import BETAS_LIMITS, FEW_LIMITS, LATENTS_LIMITS, few_name, limits_name
 from vae_core.runs.folder import Run
 from vae_core.training import Training, TrainSettings, device_title, pick_device
 from vae_core.training.held_out import held_out_terms
@@ -128,8 +127,7 @@ def of_images(name: str, x: Tensor, labels: Tensor) -> float:
 def measure_few(runs: Path | None, before: dict[str, Any]) -> dict[str, Any]:
     train, test = (dataset(DATA).load(split) for split in ("train", "test"))
     x, held_out, rows = whole("train"), whole("test"), {}
-    names = {few_name(images, cure): images for images in FEW_LIMITS for cure in CURES_LIMITS}
-    names = {name: images for name, images in names.items() if name in RECIPES} | {MODEL: len(train)}
+    names = {few_name(images, cure): images for images, cure in FEW_LIMITS} | {MODEL: len(train)}
     for name, images in names.items():
         rows[name] = {
             "images": images,

@@ -14,7 +14,6 @@ from ui.lessons import vq_vae as lesson
 from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table
 from vae_core.data import dataset
-from vae_core.errors import InvalidInput
 from vae_core.models import VQVAE, PixelCNN
 from vae_core.models.quantiser import Quantiser
 
@@ -27,9 +26,7 @@ ANY = "each in turn"
 @frame.part
 def explore() -> None:
     """A held-out image as a code map, whose codes can be swapped."""
-    choices = lesson.offered()
-    if not choices:
-        raise InvalidInput("No VQ-VAE is bundled here. Make one: `python -m vae_core train mnist-vq`.")
+    choices = lesson.EXPLORED
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         title = controls.choose("Pictures", list(choices), key="model")
         chosen = choices[title]
@@ -118,9 +115,7 @@ def learn() -> None:
 @frame.part
 def codebooks() -> None:
     """Codebooks that learned in different ways, on the same data."""
-    names = lesson.compared()
-    if not names:
-        return
+    names = lesson.COMPARED
     st.subheader("A codebook can die", anchor=False)
     left, right = st.columns([5, 7], gap="large", vertical_alignment="center")
     with left:
@@ -149,9 +144,7 @@ def codebooks() -> None:
 @frame.part
 def write() -> None:
     """Maps from a learned prior beside maps by chance."""
-    choices = lesson.priors()
-    if not choices:
-        return
+    choices = lesson.PRIORS
     st.subheader("A map of codes by chance is no picture. A prior has to be learned", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = controls.choose("Maps of", list(choices), key="maps")

@@ -19,7 +19,7 @@ from ui import code_map as view
 from ui.figures.vq_vae import pulls, usage_lines
 from ui.lessons import vq_vae as lesson
 
-TITLE = next(iter(lesson.offered()))
+TITLE = next(iter(lesson.EXPLORED))
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("title", lesson.offered())
+@pytest.mark.parametrize("title", lesson.EXPLORED)
 def test_every_model_can_be_chosen(title: str) -> None:
     page = opened("vq_vae", model=title)
     assert not page.exception and not page.warning and not page.error
     said = text(page)
-    assert "trained on" in said and "held-out" in said and lesson.offered()[title].learned in said
+    assert "trained on" in said and "held-out" in said and lesson.EXPLORED[title].learned in said
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_link_that_asks_for_nonsense_gets_a_sentence(link: dict[str, str]) -> 
 
 
 def test_codes_in_the_link_belong_to_their_image(told: list[dict[str, Any]]) -> None:
-    own = lesson.numbers(lesson.offered()[TITLE].name, first_picture())
+    own = lesson.numbers(lesson.EXPLORED[TITLE].name, first_picture())
     other = [[(code + 1) % 100 for code in line] for line in own]
     page = opened("vq_vae", model=TITLE, codes=",".join(str(code) for line in other for code in line))
     assert not page.exception and not page.warning
@@ -58,11 +58,11 @@ def test_codes_in_the_link_belong_to_their_image(told: list[dict[str, Any]]) -> 
 
 
 def first_picture() -> torch.Tensor:
-    return cache.held_out(lesson.offered()[TITLE].data).images(torch.tensor([0]))
+    return cache.held_out(lesson.EXPLORED[TITLE].data).images(torch.tensor([0]))
 
 
 def test_a_swapped_code_changes_the_picture_around_its_cell_alone() -> None:
-    name = lesson.offered()[TITLE].name
+    name = lesson.EXPLORED[TITLE].name
     own = lesson.numbers(name, first_picture())
     other = [list(line) for line in own]
     other[0][0] = (other[0][0] + 1) % 100
@@ -111,11 +111,11 @@ def test_figures_show_what_they_are_given() -> None:
     assert sum(bool(each.showarrow) for each in nothing.layout.annotations) == 1
 
 
-@pytest.mark.parametrize("title", lesson.priors())
+@pytest.mark.parametrize("title", lesson.PRIORS)
 def test_a_learned_prior_beats_codes_by_chance(title: str) -> None:
     found = lesson.results(title)
     assert found["copies"] < found["prior"] < 0.8 * found["chance"]
-    name = lesson.priors()[title]
+    name = lesson.PRIORS[title]
     first, again = (lesson.drawn(name, 3, 5, 1) for _ in range(2))
     assert torch.equal(first, again) and not torch.equal(first, lesson.drawn(name, 3, 6, 1))
     page = opened("vq_vae", maps=title)
@@ -129,7 +129,7 @@ def test_main_path(browser: Browser, app: str) -> None:
     page.goto(f"{app}/vq_vae?model={TITLE}")
     large = page.get_by_test_id("decoded-map")
     expect(large).to_be_visible(timeout=90_000)
-    name = lesson.offered()[TITLE].name
+    name = lesson.EXPLORED[TITLE].name
     own = lesson.numbers(name, first_picture())
 
     def shown() -> np.ndarray:

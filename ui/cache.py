@@ -11,7 +11,7 @@ import gc
 import json
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -35,6 +35,8 @@ from vae_core.recipes import judge_of
 THUMBNAIL_SIDE = 28  # pixels
 MOST_NUMBERS = 2_000_000  # in a cloud of codes, for the browser gets all of it: 10,000 images of up to 200 latents
 
+Kind = TypeVar("Kind")  # of model
+
 
 @st.cache_resource(show_spinner="Loading the model", max_entries=32)
 def checkpoint(name: str) -> Checkpoint:
@@ -47,6 +49,13 @@ def checkpoint(name: str) -> Checkpoint:
     if not all(parameter.isfinite().all() for parameter in loaded.model.parameters()):
         raise InvalidInput(f"The weights of {loaded.name} are too large for the browser; train it again, slower.")
     return loaded
+
+
+def model_of(name: str, kind: type[Kind]) -> Kind:
+    """The model of a checkpoint that a lesson knows the kind of."""
+    found = checkpoint(name).model
+    assert isinstance(found, kind)
+    return found
 
 
 def has_judge(data: str) -> bool:

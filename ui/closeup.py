@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import streamlit as st
 from torch import Tensor
 
+from ui.addresses import png_address
 from vae_core.latent.pictures import png, to_bytes
 
 
@@ -35,11 +35,11 @@ def closeup(pictures: Sequence[Close], columns: int, narrow: int = 2) -> None:
 
 
 def _figure(each: Close) -> str:
-    file = base64.b64encode(png(to_bytes(each.picture))).decode("ascii")  # as it is: the browser draws crisp pixels
+    address = png_address(png(to_bytes(each.picture)))  # as it is: the browser draws crisp pixels
     edge = f"border-bottom:4px solid {each.colour}" if each.colour else "border-bottom:4px solid transparent"
     return (
         '<figure style="margin:0"><figcaption style="line-height:1.3;font-variant-numeric:tabular-nums;'
         f'padding-bottom:4px"><b>{escape(each.name)}</b><br><span style="opacity:.85">{escape(each.words)}</span>'
-        f'</figcaption><img src="data:image/png;base64,{file}" alt="{escape(each.name)}, enlarged" '
+        f'</figcaption><img src="{address}" alt="{escape(each.name)}, enlarged" '
         f'style="display:block;width:100%;image-rendering:pixelated;{edge}"></figure>'
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import streamlit as st
 from torch import Tensor
 
+from ui.addresses import png_address
 from ui.palette import ACCENT
 from vae_core.latent.pictures import png
 
@@ -29,7 +29,6 @@ def latent_rows(strips: Sequence[Strip], reach: float, *, wide: int = 660) -> No
 
 
 def _row(strip: Strip, reach: float, wide: int) -> str:
-    source = base64.b64encode(png(strip.pictures)).decode("ascii")
     told = f"{strip.kl:.2f} nats" + ("" if strip.awake else ", asleep")
     bar = (
         f'<span style="display:inline-block;height:14px;border-radius:2px;margin-right:8px;background:{ACCENT};'
@@ -40,6 +39,6 @@ def _row(strip: Strip, reach: float, wide: int) -> str:
         'font-variant-numeric:tabular-nums">'
         f'<b style="flex:0 0 5.6rem;white-space:nowrap">{strip.name}</b>'
         f'<span style="flex:0 0 13.4rem;white-space:nowrap">{bar}{told}</span>'
-        f'<img src="data:image/png;base64,{source}" alt="{strip.name}, moved: {told}" '
+        f'<img src="{png_address(png(strip.pictures))}" alt="{strip.name}, moved: {told}" '
         f'style="flex:1 1 {wide}px;min-width:0;max-width:{wide}px;image-rendering:pixelated"></div>'
     )

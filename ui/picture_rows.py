@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import streamlit as st
 from torch import Tensor
 
+from ui.addresses import png_address
 from vae_core.latent.pictures import png, to_bytes
 
 
@@ -47,4 +47,4 @@ def _row(row: Row, columns: int) -> str:
 
 def _address(picture: Tensor) -> str:
     """In its own size: the browser enlarges it crisply, and less is sent."""
-    return f"data:image/png;base64,{base64.b64encode(png(picture)).decode('ascii')}"
+    return png_address(png(picture))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import streamlit as st
 from torch import Tensor
 
+from ui.addresses import png_address
 from vae_core.latent.pictures import png, to_bytes
 
 
@@ -40,9 +40,9 @@ def swap_board(
 
 def _picture(picture: Tensor, words: str, framed: bool = False) -> str:
     """In its own size: the browser enlarges it crisply."""
-    address = base64.b64encode(png(to_bytes(picture))).decode("ascii")
+    address = png_address(png(to_bytes(picture)))
     frame = ";outline:3px solid #e5007d;outline-offset:-1px" if framed else ""
     return (
-        f'<img src="data:image/png;base64,{address}" alt="{words}" title="{words}" '
+        f'<img src="{address}" alt="{words}" title="{words}" '
         f'style="width:100%;image-rendering:pixelated;display:block{frame}">'
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from ui.addresses import png_address
 from ui.scrubbers.sources import bundle
 from vae_core.latent.pictures import png, to_bytes
 
@@ -70,4 +70,4 @@ def brightest_last(book: Tensor, usage: Sequence[float]) -> list[int]:
 
 
 def address(picture: Tensor) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(to_bytes(picture))).decode("ascii")
+    return png_address(png(to_bytes(picture)))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from ui.addresses import png_address
 from ui.scrubbers.sources import bundle, newest
 from ui.sheet import Axis
 
@@ -43,7 +44,7 @@ def curve_plane(
         "shown": list(scene.shown),
         "low": list(scene.low),
         "high": list(scene.high),
-        "density": f"data:image/png;base64,{base64.b64encode(scene.density).decode('ascii')}",
+        "density": png_address(scene.density),
         "tops": list(scene.tops),
         "axes": [asdict(axis) for axis in scene.axes],
         "at": start,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale, unlabel_rgb
 
+from ui.addresses import png_address
 from ui.figures import INACTIVE, LABEL_SIZE, plain
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
 
@@ -108,7 +108,7 @@ def posterior_map(
     frame about the piece that another map shows."""
     figure = go.Figure()
     figure.add_layout_image(
-        source=f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}", xref="x", yref="y",
+        source=png_address(png), xref="x", yref="y",
         x=window.low[0], y=window.low[1] + window.side, sizex=window.side, sizey=window.side, sizing="stretch",
         layer="below",
     )  # fmt: skip

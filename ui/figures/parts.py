@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+from ui.addresses import png_address
 from ui.figures import INACTIVE, LABEL_SIZE, plain
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
 
@@ -197,7 +197,7 @@ def _picture(pixels: np.ndarray) -> str:
 def _address(image: Image.Image) -> str:
     file = io.BytesIO()
     image.save(file, "png", compress_level=3)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return png_address(file.getvalue())
 
 
 def error_bars(

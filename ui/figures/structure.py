@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from ui.addresses import png_address
 from ui.figures import INACTIVE, LABEL_SIZE, cloud, plain
 from ui.palette import CLASS_COLOURS
 
@@ -227,11 +227,7 @@ def _card(number: int, card: Card) -> str:
         dot = f'<i style="background:{CLASS_COLOURS[card.hue % len(CLASS_COLOURS)]}"></i>'
         told = f"{dot}<b>{html.escape(card.word)}</b> {100 * card.share:.0f}&nbsp;%"
     return (
-        f'<figure><img src="{_inline(card.mean)}" alt="mean picture of cluster {name}">'
-        f'<img src="{_inline(card.members)}" alt="six images of cluster {name}">'
+        f'<figure><img src="{png_address(card.mean)}" alt="mean picture of cluster {name}">'
+        f'<img src="{png_address(card.members)}" alt="six images of cluster {name}">'
         f"<figcaption>{name}: {card.size:,}<br>{told}</figcaption></figure>"
     )
-
-
-def _inline(picture: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ui.addresses import png_address
 from ui.scrubbers.sources import bundle, newest
 from ui.sheet import Axis
 
@@ -53,7 +54,7 @@ class Patch:
             "title": self.title,
             "colour": self.colour,
             "decoder": self.decoder,
-            "picture": f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}",
+            "picture": png_address(self.png),
             "low": list(self.low),
             "high": list(self.high),
             "box": [[float(value) for value in corner] for corner in self.box],

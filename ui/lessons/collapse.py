@@ -129,9 +129,7 @@ def strips(name: str) -> list[Strip]:
 
 
 def model(name: str) -> AutoregressiveVAE:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, AutoregressiveVAE)
-    return found
+    return cache.model_of(name, AutoregressiveVAE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

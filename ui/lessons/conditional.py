@@ -27,9 +27,7 @@ COVERED = 0.98  # of the prior, by a sheet of decoded codes
 
 
 def model(name: str) -> ConditionalVAE:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, ConditionalVAE)
-    return found
+    return cache.model_of(name, ConditionalVAE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

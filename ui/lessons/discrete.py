@@ -29,9 +29,7 @@ SEED = 20_171
 
 
 def model(name: str) -> DiscreteVAE:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, DiscreteVAE)
-    return found
+    return cache.model_of(name, DiscreteVAE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import time
@@ -17,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ui import cache
+from ui.addresses import png_address
 from ui.cards import ModelCard
 from ui.figures.generation import distance_picture, name_places, opinion_picture
 from ui.hole_map import Patch
@@ -282,9 +282,8 @@ def place_words(card: ModelCard, source: str) -> str:
 def show_sheet(sheet: np.ndarray, words: str) -> None:
     """A sheet uint8 [H, W, 3] over the whole width, its pixels crisp; `words` are for whoever does not see it."""
     rendering = "pixelated" if sheet.shape[1] < WIDE else "auto"  # made smaller, pixels would be dropped
-    source = base64.b64encode(as_png(sheet)).decode("ascii")
     st.html(
-        f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}" '
+        f'<img alt="{html.escape(words)}" src="{png_address(as_png(sheet))}" '
         f'style="display:block;width:100%;border-radius:4px;image-rendering:{rendering}">'
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ui import cache
+from ui.addresses import png_address
 from ui.lessons import read_results
 from ui.settings_map import Axes, Score
 from vae_core.checkpoints import read_bundled
@@ -19,7 +19,7 @@ from vae_core.folders import ASSETS
 from vae_core.latent.blur import best_picture, effective_images, shares
 from vae_core.latent.pictures import png, to_bytes
 from vae_core.latent.sample_sets import BETAS, LEARNED, MIXED, PLAIN, sample_sets, seeded
-from vae_core.recipes.limits import BETAS_LIMITS, CURES_LIMITS, FEW_LIMITS, LATENTS_LIMITS, few_name, limits_name
+from vae_core.recipes.limits import BETAS_LIMITS, FEW_LIMITS, LATENTS_LIMITS, few_name, limits_name
 
 DATA = "mnist"
 RESULTS = ASSETS / "results" / "limits.json"
@@ -106,11 +106,11 @@ def model(name: str) -> Any:
 @torch.inference_mode()
 def map_pictures() -> list[list[str]]:
     """What each model of the map makes: [beta][latents] data addresses of sheets."""
-    return [[_address(_sheet(limits_name(beta, latent))) for latent in LATENTS_LIMITS] for beta in BETAS_LIMITS]
+    return [[png_address(png(_sheet(limits_name(beta, latent)))) for latent in LATENTS_LIMITS] for beta in BETAS_LIMITS]
 
 
 def originals() -> str:
-    return _address(tile_row(to_bytes(held_out(SHOWN))))
+    return png_address(png(tile_row(to_bytes(held_out(SHOWN)))))
 
 
 def held_out(numbers: tuple[int, ...]) -> Tensor:
@@ -134,10 +134,6 @@ def tile_row(pictures: Tensor) -> Tensor:
 @torch.inference_mode()
 def rebuild(name: str, x: Tensor) -> Tensor:
     return model(name).decode(model(name).encode(x).mean)
-
-
-def _address(sheet: Tensor) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(sheet)).decode("ascii")
 
 
 # Blur.
@@ -185,16 +181,12 @@ def blur(name: str, number: int) -> Blur:
 # Few images.
 
 CURES = {"no cure": "", "dropout": "dropout", "weight decay": "decay", "early stopping": "stopped"}
-FEW = {f"{images:,}": images for images in FEW_LIMITS}
+FEW = {f"{images:,}": images for images, _ in FEW_LIMITS}
 
 
 def few_models() -> dict[tuple[int, str], str]:
     """(images, cure) -> the name of its model; not every cure was tried on 1,000 images."""
-    return {
-        (images, cure): few_name(images, cure)
-        for images in FEW_LIMITS
-        for cure in (CURES_LIMITS if images == FEW_LIMITS[0] else CURES_LIMITS[:2])
-    }
+    return {(images, cure): few_name(images, cure) for images, cure in FEW_LIMITS}
 
 
 def cures_of(images: int) -> list[str]:

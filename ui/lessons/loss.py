@@ -70,9 +70,7 @@ def short(value: float) -> str:
 
 
 def model(name: str) -> VAE:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, VAE)
-    return found
+    return cache.model_of(name, VAE)
 
 
 def learned_sigma() -> float:

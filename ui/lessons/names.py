@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.cache import checkpoint
+from ui.cache import checkpoint, model_of
 from ui.lessons import read_results, scores
 from ui.palette import CLASS_COLOURS, RUN_COLOURS
 from vae_core.data.names import WordList, pictures_of, read_list, spelled
@@ -57,9 +57,7 @@ KNOWN = tuple(_KNOWN.split())
 
 
 def model(title: str) -> NameVAE:
-    found = checkpoint(OFFERED[title]).model
-    assert isinstance(found, NameVAE)
-    return found
+    return model_of(OFFERED[title], NameVAE)
 
 
 def trained(title: str) -> str:

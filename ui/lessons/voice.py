@@ -41,9 +41,7 @@ class Voiced(NamedTuple):
 
 
 def model() -> VoiceVQVAE:
-    found = cache.checkpoint(NAME).model
-    assert isinstance(found, VoiceVQVAE)
-    return found
+    return cache.model_of(NAME, VoiceVQVAE)
 
 
 def code_seconds() -> float:

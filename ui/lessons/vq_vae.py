@@ -12,7 +12,6 @@ from torch import Tensor
 from ui import cache
 from ui.lessons import read_results, scores
 from ui.sheet.axes import minus
-from vae_core.checkpoints import bundled
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.models import VQVAE, PixelCNN
@@ -46,32 +45,12 @@ COMPARED = {  # on the same data, with the same networks
 PRIORS = {"photographs": "cifar-vq-prior", "digits": "mnist-vq-prior"}
 
 
-def offered() -> dict[str, Offered]:
-    """The models that are bundled here."""
-    here = bundled()
-    return {title: each for title, each in EXPLORED.items() if each.name in here}
-
-
-def compared() -> dict[str, str]:
-    here = bundled()
-    return {title: name for title, name in COMPARED.items() if name in here}
-
-
-def priors() -> dict[str, str]:
-    here = bundled()
-    return {title: name for title, name in PRIORS.items() if name in here}
-
-
 def model(name: str) -> VQVAE:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, VQVAE)
-    return found
+    return cache.model_of(name, VQVAE)
 
 
 def prior(name: str) -> PixelCNN:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, PixelCNN)
-    return found
+    return cache.model_of(name, PixelCNN)
 
 
 @torch.inference_mode()

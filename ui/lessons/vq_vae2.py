@@ -29,15 +29,11 @@ Map = list[list[int]]  # [h][w] code numbers
 
 
 def model() -> VQVAE2:
-    found = cache.checkpoint(NAME).model
-    assert isinstance(found, VQVAE2)
-    return found
+    return cache.model_of(NAME, VQVAE2)
 
 
 def prior(name: str) -> PixelCNN:
-    found = cache.checkpoint(name).model
-    assert isinstance(found, PixelCNN)
-    return found
+    return cache.model_of(name, PixelCNN)
 
 
 @torch.inference_mode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from ui.addresses import png_address
 from ui.scrubbers.sources import bundle, fraction, newest
 
 _sheet = st.components.v2.component("latent_sheet", **bundle(Path(__file__).parent, "sheet"))
@@ -44,7 +44,7 @@ class Sheet:
         return {
             "title": self.title,
             "colour": self.colour,
-            "picture": f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}",
+            "picture": png_address(self.png),
             "codes": list(self.codes),
             "axes": axes,
         }

@@ -10,8 +10,9 @@ from vae_core.training import TrainSettings
 
 BETAS_LIMITS = (0.1, 0.3, 1.0, 3.0, 10.0)
 LATENTS_LIMITS = (2, 4, 8, 16, 32)
-FEW_LIMITS = (100, 1000)  # training images
-CURES_LIMITS = ("", "dropout", "decay", "stopped")  # "": none
+FEW_LIMITS = (  # training images, and the cure; "": none
+    (100, ""), (100, "dropout"), (100, "decay"), (100, "stopped"), (1000, ""), (1000, "dropout"),
+)  # fmt: skip
 BETA_FEW, LATENT_FEW = 1.0, 16  # of the models on few images
 
 
@@ -36,8 +37,7 @@ def bank() -> list[Recipe]:
             for beta in BETAS_LIMITS
             for latent in LATENTS_LIMITS
         ),
-        *(cured(FEW_LIMITS[0], cure) for cure in CURES_LIMITS),
-        *(cured(FEW_LIMITS[1], cure) for cure in CURES_LIMITS[:2]),
+        *(cured(images, cure) for images, cure in FEW_LIMITS),
     ]
 
 
