@@ -70,11 +70,18 @@ def test_processes_stop_together(own_folder: Path) -> None:
     assert saved is not None and saved.facts["step"] == run.status().step
 
 
+# By the time that the first process writes what went wrong, torchrun has long asked it to end.
 FAILING = """
-import os, sys
+import os, sys, time
 sys.path.insert(0, os.getcwd())
 from vae_core.__main__ import main
 from vae_core.models.vae import VAE
+from vae_core.runs import Run
+
+def write_state(*arguments, honest=Run.write_state):
+    if "failed" in arguments:
+        time.sleep(1)
+    honest(*arguments)
 
 def loss(self, *arguments, honest=VAE.loss, calls=[]):
     calls.append(1)
@@ -82,7 +89,7 @@ def loss(self, *arguments, honest=VAE.loss, calls=[]):
         raise MemoryError
     return honest(self, *arguments)
 
-VAE.loss = loss
+VAE.loss, Run.write_state = loss, write_state
 sys.exit(main(sys.argv[1:]))
 """
 

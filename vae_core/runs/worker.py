@@ -143,26 +143,27 @@ class _Worker:
 
     def work(self) -> Status:
         """All of it. What went wrong becomes a state and a sentence; a mistake of ours is raised as well."""
-        try:
-            with listening(self.session):
+        # Around the end, too: where one of several processes fails, torchrun asks the others to end while they say so.
+        with listening(self.session):
+            try:
                 training = self.prepared()
                 self.train(training)
                 if self.shard.is_first:
                     self.finish(training)
-            return self.end("finished")
-        except Stopped:
-            return self.end("stopped")
-        except Exception as error:
-            told = sentence(error, self.run)
-            status = self.end("failed", told or f"A mistake of ours: {type(error).__name__}: {error}")
-            if told is None:
-                raise
-            if not self.shard.is_first:
-                raise InvalidInput(told) from error  # it must not go on to wait for those that wait for it
-            return status
-        finally:
-            if self.board:
-                self.board.close()
+                return self.end("finished")
+            except Stopped:
+                return self.end("stopped")
+            except Exception as error:
+                told = sentence(error, self.run)
+                status = self.end("failed", told or f"A mistake of ours: {type(error).__name__}: {error}")
+                if told is None:
+                    raise
+                if not self.shard.is_first:
+                    raise InvalidInput(told) from error  # it must not go on to wait for those that wait for it
+                return status
+            finally:
+                if self.board:
+                    self.board.close()
 
     def prepared(self) -> Training:
         """The training, where the last worker left it."""
