@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.cache import spare_the_collector
+from ui.cache import share_the_cores, spare_the_collector
 from vae_core.errors import InvalidInput
 
 st.set_page_config(page_title="Latent Space Explorer", layout="wide", initial_sidebar_state="collapsed")
@@ -59,6 +59,7 @@ PAGES = {
     ],
 }
 
+share_the_cores()
 st.html(Path(__file__).parent / "assets" / "page.css")
 page = st.navigation(PAGES, position="top")
 try:

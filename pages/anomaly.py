@@ -120,18 +120,19 @@ def show_pictures(choice: Choice, found: Detector, made: Scored, threshold: floa
         order = lesson.in_order(made, choice.score, *GROUPS[group])
         sets = len(order) // SHOWN
         first = controls.index_from_link("set", sets, 0, "set of images")
-        st.button("Next ones", on_click=lambda: controls.to_link("set", (first + 1) % sets))
+        controls.another("Next ones", "set", first, sets)
     index = order[first * SHOWN : (first + 1) * SHOWN]
     values = made.scores[choice.score][index]
     shown = lesson.seen(found, cache.held_out(choice.data).images(torch.from_numpy(index.copy())))
     alarms = int((values >= threshold).sum())
     picture_rows(
         [
-            Row("Held-out images", f"scores {values.min():.3g} to {values.max():.3g}, {alarms} alarms", shown.pictures),
+            Row("Held-out images", f"scores {values.min():.3g} to {values.max():.3g}, {alarms} alarms", shown.pictures,
+                under=[f"{value:.3g}" for value in values]),
             Row("Rebuilt", "by a model of the normal", shown.rebuilt),
             Row("Squared error", "of each pixel", heat(shown.errors, 1.0)),
         ]
-    )
+    )  # fmt: skip
     st.html(heat_scale("squared error of a pixel", 1.0))
 
 
@@ -209,7 +210,7 @@ def failure() -> None:
         "A VAE that knows every digit **but 1** should find a 1 strange. By reconstruction error the AUROC is "
         f"**{of_one['error']:.2f}**, by \u2212ELBO {of_one['elbo']:.2f}, by latent distance {of_one['distance']:.2f}; "
         "0.5 is chance. The error lies along outlines, and a 1 has the shortest: the length of the outline alone, with "
-        f"no model at all, ranks it below the others ({by_outline['alone']:.3f}). Per unit of outline the 1 *is* "
+        f"no model at all, ranks it below the others (AUROC {by_outline['alone']:.3f}). Per unit of outline the 1 *is* "
         f"strange: **{by_outline['error_per_unit']:.2f}**."
     )
     left, right = st.columns([6, 7], gap="medium")

@@ -91,7 +91,7 @@ def pictures() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = controls.choose("Show", [SAMPLES, COPIES], key="show")
         if which == SAMPLES:
-            st.button("Other samples", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+            controls.another("Other samples", "seed", seed, MOST_SEEDS)
     rows = []
     if which == COPIES:
         x = cache.held_out(lesson.DATA).images(torch.arange(lesson.COLUMNS))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from ui import cache, controls, frame
@@ -55,7 +57,8 @@ def same_dice(way: str) -> None:
     name, names = lesson.before_name(way), [lesson.before_name(each) for each in ways]
     turn = controls.index_from_link("images", TURNS, 0, "set of images")
     seed = controls.index_from_link("dice", MOST_SEEDS, 0, "throw")
-    throws = lesson.drawn(name, turn, seed, THROWS)
+    with st.spinner("Drawing pixel by pixel"):
+        throws = lesson.drawn(name, turn, seed=seed, throws=THROWS)
     x = lesson.black_and_white(lesson.specimens(turn))
     rows = [Row(f"Throw {throw + 1}", "the same dice for all", throws[throw]) for throw in range(THROWS)]
     left, right = st.columns([7, 5], gap="medium")
@@ -64,8 +67,10 @@ def same_dice(way: str) -> None:
     with right:
         small_table(lesson.SHORT, lesson.compared(names), ways.index(way))
         with st.container(horizontal=True):
-            st.button("Other images", on_click=lambda: controls.to_link("images", (turn + 1) % TURNS))
-            st.button("Other dice", on_click=lambda: controls.to_link("dice", (seed + 1) % MOST_SEEDS))
+            ahead = partial(lesson.drawn, name, seed=seed, throws=THROWS)
+            controls.another("Other images", "images", turn, TURNS, ahead=ahead)
+            ahead = partial(lesson.drawn, name, turn, throws=THROWS)
+            controls.another("Other dice", "dice", seed, MOST_SEEDS, ahead=ahead)
     config = lesson.model(name).config
     st.caption(
         f"VAE with {config.latent} latents, trained on MNIST in black and white, "
@@ -88,8 +93,9 @@ def holes() -> None:
         title = controls.choose("VAE with two latents", list(planes), key="beta", default="beta 0.1")
         kind = controls.choose("Codes drawn from", list(lesson.PRIORS), key="prior")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-        st.button("Other draws", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
-    name, prior = planes[title], lesson.PRIORS[kind]
+        name, prior = planes[title], lesson.PRIORS[kind]
+        unclear = partial(lesson.unclear, name, prior, DOTS)
+        controls.another("Other draws", "seed", seed, MOST_SEEDS, ahead=unclear)
     ground, made = lesson.plane(name, prior), lesson.draws(name, prior, DOTS, seed)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -101,7 +107,7 @@ def holes() -> None:
     what = "the prior N(0, I)" if prior == "normal" else f"the {kind}"
     st.caption(
         f"VAE, {title}, 2 latents, trained on MNIST. Orange: {what} promises codes that images hardly have, a hole; "
-        f"blue: images are there, and {what} hardly draws them. Dots: {DOTS} draws, {made.unclear} of them without a "
+        f"blue: images are there, and {what} hardly draws them. Dots: {DOTS} draws, {unclear(seed)} of them without a "
         f"clear class; the first {ACROSS * DOWN} decoded. log q(z): the aggregate posterior of "
         f"{frame.held_out_words(lesson.DATA)} Smoothed by a cell. Fits: to the codes of "
         f"{lesson.results()['fitted']:,} training images."
@@ -135,7 +141,7 @@ def columns_told() -> str:
         "word of our classifier.\n\n"
         "- **gain**: nats that the ELBO of a held-out image gains when the fit takes the prior's place\n"
         "- **in holes**: codes farther from every held-out code than 99 of 100 held-out codes are from another\n"
-        "- **unclear**: pictures in which the classifier sees no class with a probability of 0.8\n"
+        f"- **unclear**: pictures in which the classifier sees no class with a probability of {lesson.CLEAR}\n"
         "- **covered**: held-out images to which a sample is nearer than their fifth-nearest other image; other "
         f"held-out images in the samples' place cover {found['of_data']['coverage']:.0%}\n"
         "- **FID**: Fréchet distance to all 10,000; not by an Inception network, so compare these with each other alone"

@@ -15,6 +15,7 @@ from ui.figures.colourisation import Mark, error_and_colour
 from ui.lessons import colourisation as lesson
 from ui.lessons.colourisation import DATA, DRAWS, METHODS, Colourings
 from ui.picture_rows import Row, picture_rows
+from ui.small_table import small_table
 from vae_core.data import dataset
 from vae_core.data.uploads import read_photograph
 from vae_core.errors import InvalidInput
@@ -38,9 +39,9 @@ def numbers(chosen: int) -> None:
         for place in range(SHOWN)
     )
     st.html(
-        '<div style="display:flex;flex-wrap:wrap;gap:2px 16px" aria-hidden="true"><div style="flex:0 0 10.8rem"></div>'
-        f'<div style="flex:1 1 300px;display:grid;grid-template-columns:repeat({SHOWN},minmax(0,1fr));gap:4px">{cells}'
-        "</div></div>"
+        '<div style="display:flex;flex-wrap:wrap;gap:2px 16px" aria-hidden="true"><div style="flex:1 0 10.8rem"></div>'
+        '<div style="flex:999 1 300px;display:grid;gap:4px;'
+        f'grid-template-columns:repeat({SHOWN},minmax(0,1fr))">{cells}</div></div>'
     )
 
 
@@ -110,8 +111,8 @@ def explore() -> None:
         chosen = int(controls.choose("Photograph, large", [str(n + 1) for n in range(SHOWN)], key="photo")) - 1
         place = controls.index_from_link("set", sets, 0, "set of photographs")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "seed of the draws")
-        st.button("Draw again", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
-        st.button("Other photographs", on_click=lambda: controls.to_link("set", (place + 1) % sets))
+        controls.another("Draw again", "seed", seed, MOST_SEEDS)
+        controls.another("Other photographs", "set", place, sets)
     made = lesson.photographs(place, SHOWN, seed, temperature)
     left, right = st.columns([8, 5], gap="medium")
     with left, st.container(key="figure", gap=None):
@@ -159,13 +160,14 @@ def measure() -> None:
         st.plotly_chart(figure, config=PLOT, key="error and colour")
     with right:
         st.markdown(verdict(measured, one))
-        st.dataframe(
-            table(measured),
-            hide_index=True,
-            height="content",
-            column_config={
-                name: st.column_config.NumberColumn(format="%.2f")
-                for name in ("\u0394E", "|\u0394a|, |\u0394b|", "chroma")
+        rows, truth = table_rows(measured), measured["methods"]["truth"]["chroma"]
+        small_table(
+            [title for title, _ in rows],
+            {
+                "\u0394E": [f"{row['delta_e']:.2f}" for _, row in rows],
+                "|\u0394a|, |\u0394b|": [f"{row['ab']:.2f}" for _, row in rows],
+                "chroma": [f"{row['chroma']:.2f}" for _, row in rows],
+                "of truth": [f"{row['chroma'] / truth:.0%}" for _, row in rows],
             },
         )
     st.caption(
@@ -184,29 +186,22 @@ def verdict(measured: dict[str, Any], one: dict[str, float]) -> str:
     return (
         f"The **average answer** has the smaller error, {average['delta_e']:.1f} against {one['delta_e']:.1f} of a "
         f"draw, and **{average['chroma'] / truth:.0%}** of the true colourfulness; a draw has "
-        f"**{one['chroma'] / truth:.0%}**. The conditional VAE holds the true colours for likelier than the average "
-        f"does, by at least **{gain:,.0f} nats** per image."
+        f"**{one['chroma'] / truth:.0%}**. Under the conditional VAE the true colours are likelier than under "
+        f"the average answer, by at least **{gain:,.0f} nats** per image."
     )
 
 
-def table(measured: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row for each method."""
+def table_rows(measured: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
+    """Each method's name, and what it scores."""
     methods = measured["methods"]
     rows = [(METHODS[name].title, methods[name]) for name in ("grey", "mean colour", "average")]
     rows += [
-        (f"One draw, T = {row['temperature']:g}", row)
+        (f"One draw, T\u00a0=\u00a0{row['temperature']:g}", row)
         for row in measured["temperatures"]
         if row["temperature"] in (0, 0.5, 1)
     ]
     rows += [(f"Best of {row['n']} draws", row) for row in measured["best_of"] if row["n"] > 1]
-    rows.append(("The true colours", methods["truth"]))
-    return [
-        {
-            "method": name, "\u0394E": row["delta_e"], "|\u0394a|, |\u0394b|": row["ab"],
-            "chroma": row["chroma"], "of truth": f"{row['chroma'] / methods['truth']['chroma']:.0%}",
-        }
-        for name, row in rows
-    ]  # fmt: skip
+    return [*rows, ("The true colours", methods["truth"])]
 
 
 @frame.guarded
@@ -224,9 +219,9 @@ def show_missed() -> None:
         ]
     )
     st.caption(
-        f"The {MISSED} of the 500 bundled held-out images with the largest \u0394E of the average answer, "
-        f"{found.errors.min():.0f} to {found.errors.max():.0f}; so no fair sample. Their colours are vivid (chroma "
-        f"{made.told(made.truth).chroma:.0f}; of all held-out images "
+        f"The {MISSED} of the {found.searched:,} bundled held-out images with the largest \u0394E of the average "
+        f"answer, {found.errors.min():.0f} to {found.errors.max():.0f}; so no fair sample. Their colours are vivid "
+        f"(chroma {made.told(made.truth).chroma:.0f}; of all held-out images "
         f"{lesson.results()['methods']['truth']['chroma']:.0f}), which the mean of many different colours is not. A "
         "draw may be, but seldom in the very colour that happened to be true."
     )

@@ -78,7 +78,7 @@ def compare() -> None:
         latent, place = pick()
         sets = lesson.images_in_a_file() // SHOWN
         first = controls.index_from_link("set", sets, 0, "set of images")
-        st.button("Other images", on_click=lambda: controls.to_link("set", (first + 1) % sets))
+        controls.another("Other images", "set", first, sets)
     shown = slice(first * SHOWN, (first + 1) * SHOWN)
     coded = lesson.coded(latent, place)
     settings = [lesson.nearest(format, coded.written.bits) for format in FORMATS]
@@ -198,8 +198,8 @@ $\;\mathrm{PSNR} = -10 \log_{10} D$.
 
 frame.opening(
     "How few bits does a digit need?",
-    "Choose how many numbers a code has and how roughly each is rounded: the ring. The rows compare files of about "
-    "equal size.",
+    "Choose how many numbers a code has and how coarsely each is rounded: the ring marks it. The rows compare files of "
+    "about equal size.",
 )
 cache.held_out(DATA)
 compare()

@@ -86,7 +86,7 @@ def many(name: str, axes: tuple[int, int]) -> None:
         codes = torch.randn(ROWS, latent, generator=torch.Generator().manual_seed(seed))
         rows = lesson.as_classes(name, codes)
         picture_rows([Row(f"Style {place + 1}", told(codes[place]), rows[place]) for place in range(ROWS)])
-        st.button("Other styles", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+        controls.another("Other styles", "seed", seed, MOST_SEEDS)
     with right:
         st.subheader("One class through all codes", anchor=False)
         asked = controls.choose("Class", names, key="class", style="select")
@@ -132,7 +132,7 @@ def held_out(data: str) -> tuple[Tensor, int, str]:
     """A held-out image, its class, and where it is from."""
     source = cache.held_out(data)
     number = controls.index_from_link("image", len(source), 0)
-    st.button("Another image", on_click=lambda: controls.to_link("image", (number + 1) % len(source)))
+    controls.another("Another image", "image", number, len(source))
     label = int(source.labels[number])
     picture = source.images(torch.tensor([number]))
     st.image(frame.crisp(picture[0], 224), width=224)

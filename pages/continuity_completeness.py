@@ -18,7 +18,7 @@ from ui.cache import (
     source_of_codes,
 )
 from ui.cards import ModelCard, families, model_cards, run_folder
-from ui.controls import choose, index_from_link, pick_model, switch, to_link, vector_from_link
+from ui.controls import another, choose, index_from_link, pick_model, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
 from ui.frame import closing, held_out_words, honesty, opening, part
 from ui.latent_map import Pane, covariance_of, last_pick, latent_map, ship
@@ -110,7 +110,6 @@ def pane(card: ModelCard) -> Pane:
         scale=gaussian.scale,
         covariance=covariance_of(gaussian),
         gaussian=RINGS[card.role],
-        noun="held-out images",
     )
 
 
@@ -145,7 +144,7 @@ def show_samples(cards: Sequence[ModelCard]) -> None:
         made = decoded_draws(card.name, seed, 1.0, SIDE)
         sheets.append(Sheet(card.title, ROLE_COLOURS[card.role], png(made.sheet), code_texts(made.codes)))
     sheet_view(sheets, SIDE, key="samples")
-    st.button("New samples", on_click=lambda: to_link("seed", (seed + 1) % MOST_SEEDS))
+    another("New samples", "seed", seed, MOST_SEEDS)
     st.caption(
         f"{SIDE * SIDE} codes each: the VAE's from its prior, the autoencoder's from the Gaussian fitted to its codes "
         "of all held-out images, because it has no prior."

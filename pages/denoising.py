@@ -94,7 +94,7 @@ def explore() -> None:
         source = cache.held_out(DATA)
         sets = len(source) // SHOWN
         first = controls.index_from_link("set", sets, 0, "set of images")
-        st.button("Other images", on_click=lambda: controls.to_link("set", (first + 1) % sets))
+        controls.another("Other images", "set", first, sets)
     noise, measured = NOISES[name], lesson.results()
     x = source.images(torch.arange(first * SHOWN, (first + 1) * SHOWN))
     left, right = st.columns([8, 5], gap="medium")
@@ -105,13 +105,13 @@ def explore() -> None:
     st.markdown(verdict(name, level))
     filters = lesson.measured_at(noise, level)["filters"]
     st.caption(
-        f"Rows: {SHOWN} of {frame.held_out_words(DATA)} Curves: means over {measured['held_out']:,} of them. Both "
-        f"networks were trained on the training images of {dataset(DATA).title}: the plain one on clean ones, the "
-        f"denoising one on all three kinds of noise, at levels from {measured['trained'][0]:g} to "
-        f"{measured['trained'][1]:g}; nobody tells it kind or level. The filters know both: their settings gave the "
-        f"best PSNR on {measured['tuned_on']} training images (median of {filters['size']} x {filters['size']}; "
-        f"non-local means in its fast mode, patches of {filters['patch']}, h = {filters['strength']:g}, the noise "
-        "estimated from each picture)."
+        f"Rows: {SHOWN} of {frame.held_out_words(DATA)} Beside them: means over these {SHOWN}; curves: means over "
+        f"{measured['held_out']:,}. Both networks were trained on the training images of {dataset(DATA).title}: the "
+        "plain one on clean ones, the denoising one on all three kinds of noise, at levels from "
+        f"{measured['trained'][0]:g} to {measured['trained'][1]:g}; nobody tells it kind or level. The filters know "
+        f"both: their settings gave the best PSNR on {measured['tuned_on']} training images (median of "
+        f"{filters['size']} x {filters['size']}; non-local means in its fast mode, patches of {filters['patch']}, "
+        f"h = {filters['strength']:g}, the noise estimated from each picture)."
     )
     st.caption(
         "Noise is applied to pixels in [0, 1]. Gaussian noise leaves that range: the methods are given it as it is, "

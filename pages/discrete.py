@@ -33,7 +33,7 @@ def explore() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         title = controls.choose("Trained with", list(lesson.OFFERED), key="model")
         number = controls.index_from_link("image", len(source), 0)
-        st.button("Another image", on_click=lambda: controls.to_link("image", (number + 1) % len(source)))
+        controls.another("Another image", "image", number, len(source))
     name = lesson.OFFERED[title]
     picture, config = source.images(torch.tensor([number])), lesson.model(name).config
     logits = lesson.logits_of(name, picture)
@@ -149,7 +149,7 @@ def compare(name: str) -> None:
             Row("Words by chance", "from the uniform prior", lesson.samples(name, COLUMNS, seed)),
         ]
     )
-    st.button("Other words", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+    controls.another("Other words", "seed", seed, MOST_SEEDS)
 
 
 SEEN = """

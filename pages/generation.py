@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import streamlit as st
 import torch
@@ -65,14 +66,6 @@ def pick() -> list[ModelCard]:
     return [*shown, *([controls.pick_model(vaes, label="The VAE", style="select")] if vaes else [])]
 
 
-def pick_seed() -> int:
-    seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-    if st.button("Draw again", key="again", type="primary"):
-        seed = (seed + 1) % MOST_SEEDS
-        controls.to_link("seed", seed)
-    return seed
-
-
 def show_copies(card: ModelCard) -> None:
     images = lesson.specimens(card.dataset, COLUMNS)
     originals = cache.held_out(card.dataset).images(torch.tensor(images))
@@ -86,18 +79,22 @@ def show_draws(card: ModelCard, made: Judged) -> None:
     sheet = marked_sheet(to_bytes(made.images).numpy(), marked, COLUMNS)
     lesson.show_sheet(sheet, f"{DRAWS} draws decoded by {card.title}")
     holes = share_of(made.holes)
-    told = [f"**{holes.hits} of {DRAWS}** in a hole ({percent(holes)})"]
+    told = [f"**{holes.hits} of {DRAWS}** in a hole"]
     if made.unclear is not None and made.seen is not None:
         unclear = share_of(made.unclear)
         kinds = kinds_of(made.seen, len(dataset(card.dataset).class_names))
-        told.insert(0, f"**{unclear.hits} of {DRAWS}** without a clear class, framed ({percent(unclear)})")
+        told.insert(0, f"**{unclear.hits} of {DRAWS}** without a clear class, framed")
         told.append(f"worth **{kinds.value:.1f}** equally frequent classes")
     st.markdown("; ".join(told) + ".", help=HOLE)
 
 
-def show_pair(cards: Sequence[ModelCard], source: str, seed: int) -> list[Judged]:
+def draw_all(cards: Sequence[ModelCard], source: str, seed: int) -> list[Judged]:
+    """The draws on the screen, of each model."""
+    return [lesson.drawn(card.name, source, DRAWS, seed) for card in cards]
+
+
+def show_pair(cards: Sequence[ModelCard], source: str, made: Sequence[Judged]) -> None:
     """Copies and draws of each model in its own column."""
-    made = [lesson.drawn(card.name, source, DRAWS, seed) for card in cards]
     columns = st.columns(2, gap="medium")
     for card, column, drawn in zip(cards, columns, made, strict=False):
         with column:
@@ -115,7 +112,6 @@ def show_pair(cards: Sequence[ModelCard], source: str, seed: int) -> list[Judged
             f"There is no {missing} with {cards[0].latent} latents of {dataset(cards[0].dataset).title} here, so one "
             "model stands alone. Train one (on the page Train): it then appears beside it."
         )
-    return made
 
 
 def show_numbers(cards: Sequence[ModelCard], source: str) -> None:
@@ -153,11 +149,11 @@ def show_numbers(cards: Sequence[ModelCard], source: str) -> None:
     data = cards[0].dataset
     st.caption(
         ("" if cache.has_judge(data) else f"No classifier knows {dataset(data).title}, so only holes are counted. ")
-        + f"Dot: {MANY:,} draws from each place, others than above, or copies of the first {MANY:,} held-out images. "
-        f"Bar: 95 % interval. *Without a clear class*: our classifier gives less than {THRESHOLD} to every class. "
-        "*In a hole*: farther from every held-out code than 99 of 100 held-out codes are from their nearest other one; "
-        "so of codes that come from data 1 % would be. *Kinds*: how many equally frequent classes the classifier's "
-        "answers are worth."
+        + f"Dot: {MANY:,} draws from each place, not those above, or copies of the first {MANY:,} held-out images. "
+        f"Bar: 95 % interval; behind ±: one standard error. *Without a clear class*: our "
+        f"classifier gives less than {THRESHOLD} to every class. *In a hole*: farther from every held-out code than 99 "
+        "of 100 held-out codes are from their nearest other one; so of codes that come from data 1 % would be. "
+        "*Kinds*: how many equally frequent classes the classifier's answers are worth."
     )
 
 
@@ -245,7 +241,9 @@ def explore() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         cards = pick()
         source = controls.choose("Codes come from", SOURCES, key="source")
-        seed = pick_seed()
+        seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
+        draw = partial(draw_all, cards, source)
+        controls.another("Draw again", "seed", seed, MOST_SEEDS, primary=True, ahead=draw)
     autoencoders = [card for group in families().values() for card in group if card.role == "autoencoder"]
     with head:
         frame.opening(
@@ -255,7 +253,8 @@ def explore() -> None:
             + ("; then take more latents." if any(card.latent > 2 for card in autoencoders) else "."),
         )
     with st.container(key="figure"):
-        made = show_pair(cards, source, seed)
+        made = draw(seed)
+        show_pair(cards, source, made)
     known = lesson.met(cards[0].name)
     frame.honesty(
         cards,
@@ -274,7 +273,7 @@ def judge_and_error(cards: Sequence[ModelCard]) -> str:
     judge = (
         f"; judged by {cache.classifier(data).name}, trained on the training images" if cache.has_judge(data) else ""
     )
-    told = ", ".join(f"{card.title} {card.metrics['recon']:.1f}" for card in cards if "recon" in card.metrics)
+    told = "; ".join(f"{card.title}: {card.metrics['recon']:.1f}" for card in cards if "recon" in card.metrics)
     error = f" Reconstruction error ({frame.likelihood_words(cards[0])}, nats per image): {told}." if told else ""
     return f"{judge}.{error}"
 

@@ -66,12 +66,14 @@ def push() -> None:
         model = pick_model()
     with st.container(key="figure"):
         elbo_bars(model, *left_by_hand(model.curve), key="bars", on_release=keep)
-    st.markdown(
-        r"$$\underbrace{\log p(x)}_{\text{fixed by } x} \;=\; "
+    st.latex(
+        r"\underbrace{\log p(x)}_{\text{fixed by } x} \;=\; "
         r"\underbrace{\mathbb{E}_{q}\!\left[\log \tfrac{p(x, z)}{q(z)}\right]}_{\text{ELBO: } q \text{ alone decides}}"
         r" \;+\; \underbrace{\mathrm{KL}\big(q(z) \,\|\, p(z \mid x)\big)}_{\text{never below } 0}"
-        r" \qquad\quad \text{ELBO} \;=\; \underbrace{\mathbb{E}_{q}[\log p(x \mid z)]}_{\text{reconstruction}}"
-        r" \;-\; \underbrace{\mathrm{KL}\big(q(z) \,\|\, p(z)\big)}_{\text{leaving the prior}}$$"
+    )
+    st.latex(
+        r"\text{ELBO} \;=\; \underbrace{\mathbb{E}_{q}[\log p(x \mid z)]}_{\text{reconstruction}}"
+        r" \;-\; \underbrace{\mathrm{KL}\big(q(z) \,\|\, p(z)\big)}_{\text{leaving the prior}}"
     )
     st.caption(
         r"$x$: what was observed, a point of the plane. $z$: the latent, one number with the prior "
@@ -95,12 +97,12 @@ def directions() -> None:
 
 def two_peaks() -> None:
     """Reverse KL takes one peak where there is little noise, forward KL covers both."""
-    st.markdown("**Two peaks.** x lies between the horseshoe's arms, above its middle: which arm did it come from?")
+    st.markdown("**Two peaks.** x lies between the horseshoe's arms: which arm did it come from?")
     first, second = st.columns(2)
     with first:
         sigma = controls.number("Noise \u03c3", 0.3, 0.8, 0.5, 0.05, key="noise")
     with second:
-        across = controls.number("x lies aside by", -0.6, 0.6, 0.1, 0.05, key="aside")
+        across = controls.number("First coordinate of x", -0.6, 0.6, 0.1, 0.05, key="aside")
     found = nearest.fits("horseshoe", sigma, (across, BETWEEN))
     fits = [found.covering, *found.nearest[:2]]
     seeks = ": seeks" if found.seeks(found.nearest[0]) else ""
@@ -113,8 +115,8 @@ def two_peaks() -> None:
     small_table(
         names,
         {
-            "KL(q \u2016 p)": [f"{fit.reverse:.2f}" for fit in fits],
-            "KL(p \u2016 q)": [f"{fit.forward:.2f}" for fit in fits],
+            "KL(q\u00a0\u2016\u00a0p)": [f"{fit.reverse:.2f}" for fit in fits],
+            "KL(p\u00a0\u2016\u00a0q)": [f"{fit.forward:.2f}" for fit in fits],
         },
     )
     st.caption(
@@ -138,8 +140,8 @@ def tilted() -> None:
         [fit.name for fit in fits[1:]],
         {
             "width": [f"{math.sqrt(fit.covariance[0, 0]):.2f}" for fit in fits[1:]],
-            "KL(q \u2016 p)": [f"{fit.reverse:.2f}" for fit in fits[1:]],
-            "KL(p \u2016 q)": [f"{fit.forward:.2f}" for fit in fits[1:]],
+            "KL(q\u00a0\u2016\u00a0p)": [f"{fit.reverse:.2f}" for fit in fits[1:]],
+            "KL(p\u00a0\u2016\u00a0q)": [f"{fit.forward:.2f}" for fit in fits[1:]],
         },
     )
     st.caption(
@@ -189,7 +191,7 @@ def one_picture(name: str, title: str) -> None:
     source = cache.held_out(lesson.DATA)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         image = controls.index_from_link("image", len(source), 3)
-        st.button("Another digit", on_click=lambda: controls.to_link("image", (image + 1) % len(source)))
+        controls.another("Another digit", "image", image, len(source))
         pressed = st.button("Draw samples", type="primary", help="Each time other samples.")
     seed = st.session_state.setdefault("draw seed", 0)
     kept: Draws | None = st.session_state.get("drawn")
@@ -213,7 +215,7 @@ def one_picture(name: str, title: str) -> None:
 
 
 def show_digit(picture: torch.Tensor, number: int) -> None:
-    st.image(frame.crisp(picture, 224), caption=f"held-out digit {number}, binarised", width="stretch")
+    st.image(frame.crisp(picture, 224), caption=f"held-out image no. {number}, binarised", width="stretch")
 
 
 def show_draws(drawn: Draws) -> None:
@@ -319,7 +321,7 @@ directions of the KL: Bishop (2006), section 10.1.
 """
 
 frame.opening(
-    "How near can you come to what cannot be computed?",
+    "How near can a Gaussian come to the exact posterior?",
     "Drag the peak of q onto the grey posterior, and watch the bars. Then drag x into the gap of the horseshoe, "
     "near (0, 2): two peaks.",
 )

@@ -80,7 +80,7 @@ def blurred() -> None:
         latent = controls.choose("Latents", [str(each) for each in LATENTS_LIMITS], key="latents")
         beta = controls.choose("beta", [f"{each:g}" for each in BETAS_LIMITS], key="beta", default="1")
         number = controls.index_from_link("image", len(source), 0)
-        st.button("Another image", on_click=lambda: controls.to_link("image", (number + 1) % len(source)))
+        controls.another("Another image", "image", number, len(source))
     name = limits_name(float(beta), int(latent))
     found = lesson.blur(name, number)
 

@@ -196,7 +196,7 @@ def by_draws() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = controls.choose("Draws K", DRAWS, key="draws", default="10", style="slider")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "seed")
-        st.button("Other draws", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+        controls.another("Other draws", "seed", seed, MOST_SEEDS)
     draws = int(count.replace(",", ""))
     mean, width = controls.vector_from_link("q", 2, MEAN) or START_Q
     q = (mean, min(max(width, WIDTH[0]), WIDTH[1]))
@@ -265,14 +265,14 @@ def cheats() -> None:
             [title for title, _ in SIDES.values()],
             {
                 "means spread by": [f"{looks[name].spread:.2f}" for name in SIDES],
-                "width of one": [f"{looks[name].width:.3f}" for name in SIDES],
+                "width of a posterior": [f"{looks[name].width:.3f}" for name in SIDES],
                 "squared error": [f"{looks[name].squared_error:.1f}" for name in SIDES],
                 "KL, nats": [f"{looks[name].kl:,.1f}" for name in SIDES],
             },
         )
     right.markdown(
         "Tiny variances and far-apart means are one cheat up to a change of scale. What counts is the spread of the "
-        "means over the width of one: "
+        "means over the width of a posterior: "
         + " against ".join(f"**{looks[name].spread / looks[name].width:,.0f}**" for name in SIDES)
         + "."
     )

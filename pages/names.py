@@ -98,7 +98,7 @@ def make_up(word: str, cure: str) -> None:
             )
         )
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-        st.button("Other draws", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+        controls.another("Other draws", "seed", seed, MOST_SEEDS)
     rows = []
     for title in (PLAIN, cure):
         rows.append((f"{title}", "a new code for each, from the prior", lesson.from_prior(title, temperature, seed)))

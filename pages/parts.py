@@ -33,7 +33,7 @@ def pick() -> tuple[str, str, int, str, int]:
         name = controls.choose("What do you change?", list(CHANGES), key="change", default="Width")
         split = controls.choose("Image going in", SPLITS, key="split")
         first = controls.index_from_link("set", SETS, 0, "set of images")
-        st.button("Next", on_click=lambda: controls.to_link("set", (first + 1) % SETS), help="Other images.")
+        controls.another("Next", "set", first, SETS, help="Other images.")
     change = CHANGES[name]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = controls.choose(change.label, list(change.values), key="to", default=change.usual)

@@ -50,7 +50,7 @@ def compare() -> None:
         latent = pick()
         sets = len(source) // SHOWN
         first = controls.index_from_link("set", sets, 0, "set of images")
-        st.button("Other images", on_click=lambda: controls.to_link("set", (first + 1) % sets))
+        controls.another("Other images", "set", first, sets)
     row = next(each for each in measured["rows"] if each["latent"] == latent)
     x = source.images(torch.arange(first * SHOWN, (first + 1) * SHOWN))
     left, right = st.columns([8, 5], gap="medium")
@@ -59,7 +59,7 @@ def compare() -> None:
         for name in METHODS:
             share = row[name] / measured["variance"]
             pictures = lesson.reconstructed(name, latent, x)
-            words = f"error {row[name]:.4f}, {share:.0%}"
+            words = f"error {row[name]:.4f}, {share:.0%} of the variance"
             rows.append(Row(TITLES[name], words, pictures, COLOURS[name]))
         picture_rows(rows)
     with right:
@@ -84,7 +84,7 @@ def maps() -> None:
     codes, labels = lesson.planes(), cache.held_out(DATA).labels[:MAPPED].numpy()
     told = next(row["same_class"] for row in lesson.results()["rows"] if "same_class" in row)
     for name, column in zip(METHODS, st.columns(3, gap="small"), strict=True):
-        column.markdown(f"**{TITLES[name]}**: the nearest dot is the same digit for {told[name]:.0%}")
+        column.markdown(f"**{TITLES[name]}**: the nearest image is the same digit for {told[name]:.0%}")
         figure = plane_map(codes[name][:MAPPED], labels, dataset(DATA).class_names)
         column.plotly_chart(figure, config=PLOT, key=f"map {name}")
     st.caption(
@@ -249,7 +249,7 @@ every other place where the gradient vanishes is a saddle, so that there is no s
 """
 
 frame.opening(
-    "What does a curved map keep that PCA loses?",
+    "What does a deep autoencoder keep that PCA loses?",
     "Choose how many numbers an image is squeezed into; then compare the rows, and watch where the curves part.",
 )
 compare()

@@ -48,7 +48,7 @@ def pick() -> Settings:
     width = controls.choose(r"Width of the Gaussian, $\sigma$", list(WIDTHS), key="width", default=lesson.FIXED)
     start = controls.vector_from_link("start", 2, WINDOW[1], least=WINDOW[0]) or [0.0, 0.0]
     seed = controls.index_from_link("seed", MOST_DRAWS, 0, "seed")
-    st.button("Other draws", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_DRAWS))
+    controls.another("Other draws", "seed", seed, MOST_DRAWS)
     learns, weight = WIDTHS[width]
     return Settings(
         draws=int(draws), rate=float(rate), steps=lesson.STEPS, start=(start[0], start[1]), learns_sigma=learns,
@@ -165,7 +165,7 @@ def graphs() -> None:
             language="python",
         )
         st.markdown(table(inside.complaint or "", seed))
-        st.button("Another draw", on_click=lambda: controls.to_link("draw", (seed + 1) % MOST_DRAWS))
+        controls.another("Another draw", "draw", seed, MOST_DRAWS)
     st.caption(
         "Square: deterministic. Circle: random. Solid arrow: forward. Dashed arrow: gradient, as PyTorch computed it "
         "just now. Both draws are the same numbers; only what autograd knows of them differs."
@@ -211,7 +211,7 @@ def pick_race() -> Race | None:
 
 def in_a_vae() -> None:
     """Three VAEs that differ in how the gradient passes the draw, trained while you watch."""
-    st.subheader("And in a VAE, which complains of nothing?", anchor=False)
+    st.subheader("And in a VAE, where nothing complains?", anchor=False)
     st.markdown(
         "There the decoder has a gradient of its own and the KL another, so a cut between them goes unnoticed. "
         "Train three VAEs from the same weights, on the same images, with the same noise."
@@ -220,7 +220,7 @@ def in_a_vae() -> None:
     with st.container(height=STATE, border=False):  # as high in every state, so that the figure stays put
         goes_on = watched("race job")
         if not goes_on:
-            st.markdown(told(race) if race is not None else f"{lesson.VAE_STEPS} steps each, one beside the other.")
+            st.markdown(told(race) if race is not None else f"{lesson.VAE_STEPS} steps each, side by side.")
     left, right = st.columns([6, 7], gap="medium")
     known = race.known if race is not None else 0
     steps = race.steps[:known] if race is not None else []

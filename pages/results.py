@@ -37,8 +37,7 @@ def pick() -> tuple[str, int]:
             st.session_state["data shown"] = short
             controls.to_link("row", None)
         row = controls.index_from_link("row", lesson.pages(short), 0, "row")
-        following = (row + 1) % lesson.pages(short)
-        st.button("Other images", on_click=lambda: controls.to_link("row", following))
+        controls.another("Other images", "row", row, lesson.pages(short))
     return short, row
 
 
@@ -68,7 +67,7 @@ def samples(short: str) -> None:
     seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         temperature = controls.number("Temperature", 0.0, 1.5, 1.0, 0.1, key="temperature")
-        st.button("Other samples", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
+        controls.another("Other samples", "seed", seed, MOST_SEEDS)
     entry = lesson.measured()[short]
     rows = []
     for kind, title in KINDS.items():

@@ -165,8 +165,7 @@ def show_beat(view: View, threshold: float, noun: str) -> None:
         )
         order = lesson.drawable(view, group, threshold)
         nth = controls.index_from_link("nth", 10_000, 0, noun)
-        follow = (nth + 1) % 10_000
-        st.button("Another one", disabled=len(order) < 2, on_click=lambda: controls.to_link("nth", follow))
+        controls.another("Another one", "nth", nth, 10_000, disabled=len(order) < 2)
     if not len(order):
         with left:
             st.info(f"No {noun} that can be drawn is “{group}” at this threshold. Move it, or choose another kind.")
@@ -190,17 +189,16 @@ def show_beat(view: View, threshold: float, noun: str) -> None:
 def show_kinds(view: View, threshold: float, noun: str) -> None:
     st.subheader("Which kinds are noticed?", anchor=False)
     found = lesson.kinds(view, threshold)
-    texts = [
-        f"{each.alarms:,} of {each.members:,}" + (f", AUROC {each.area:.3f}" if each.area is not None else "")
-        for each in found
-    ]
     figure = kind_bars(
-        [each.name for each in found], [each.alarms / each.members for each in found], texts,
+        [each.name for each in found],
+        [each.alarms / each.members for each in found],
+        [f"{each.alarms:,} of {each.members:,}" for each in found],
+        [f"AUROC {each.area:.3f}" if each.area is not None else "" for each in found],
         [each.area is not None for each in found],
-    )  # fmt: skip
+    )
     st.plotly_chart(figure, config=PLOT, key="kinds")
     st.caption(
-        f"At the threshold above. For the normal {noun}s an alarm is a false one. AUROC: each kind against them."
+        f"At the threshold above. For the normal {noun}s an alarm is a false one. AUROC: each kind against these."
     )
 
 

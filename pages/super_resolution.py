@@ -17,6 +17,7 @@ from ui.figures.super_resolution import fidelity_dots
 from ui.lessons import super_resolution as lesson
 from ui.lessons.super_resolution import FACTORS, KINDS, METHODS, NETWORK, Enlarged, Kind
 from ui.picture_rows import Row, picture_rows
+from ui.small_table import small_table
 from vae_core.data import dataset
 from vae_core.data.uploads import Upload, read_photograph, read_picture
 from vae_core.errors import InvalidInput
@@ -29,7 +30,6 @@ CLASS, LEAST = "read as another class", "least gained"
 DRAW, UPLOAD = "draw", "upload"
 SIDES = ("32", "64", "128")  # pixels of a photograph of one's own
 MOST_MEGABYTES = 32
-UNBROKEN = "\u00a0"  # a space at which no line ends
 
 
 def decibels(value: float) -> str:
@@ -86,7 +86,7 @@ def explore() -> None:
         sets = len(source) // SHOWN
         first = controls.index_from_link("set", sets, 0, "set of pictures")
         look = int(controls.choose("Look closely at", [str(each + 1) for each in range(SHOWN)], key="look")) - 1
-        st.button("Other pictures", on_click=lambda: controls.to_link("set", (first + 1) % sets))
+        controls.another("Other pictures", "set", first, sets)
     clean, done = lesson.held_out_enlarged(kind, factor, tuple(range(first * SHOWN, (first + 1) * SHOWN)))
     left, right = st.columns([8, 5], gap="medium")
     with left, st.container(key="figure"):
@@ -94,8 +94,9 @@ def explore() -> None:
     with right:
         show_closely(clean, done, look, columns=2)
     st.caption(
-        f"{SHOWN} of {frame.held_out_words(kind.data)} Each small pixel is the mean of {factor} x {factor}, rounded to "
-        "8 bits; this small picture is all that any method is given, and what it makes is cut off at black and white "
+        f"{SHOWN} of {frame.held_out_words(kind.data)} Beside the rows: means over these {SHOWN}. Each "
+        f"small pixel is the mean of {factor} x {factor}, rounded to 8 bits; this small picture is all that any "
+        "method is given, and what it makes is cut off at black and white "
         f"and rounded to 8 bits as well. The network was trained on the training images of {dataset(kind.data).title}, "
         "made small in the same way; it has seen none of these."
     )
@@ -119,7 +120,10 @@ def over_all(kind: Kind, factor: int) -> None:
         st.plotly_chart(figure, config=PLOT, key="dots")
     with right:
         st.markdown(verdict(row))
-        st.markdown(table())
+        small_table(
+            [f"{name}, {factor}" for name in KINDS for factor in FACTORS],
+            {method.title: column(name) for name, method in METHODS.items()},
+        )
     st.caption(
         f"Measured on the whole test set, also where this machine holds only a part of it. PSNR in dB and SSIM, means "
         f"over pictures. Lanczos with three lobes; of the two usual bicubic kernels the one that does better on "
@@ -140,16 +144,10 @@ def verdict(row: dict) -> str:
     )
 
 
-def table() -> str:
-    """All four results in Markdown."""
-    head = f"| | {' | '.join(method.title for method in METHODS.values())} |\n|---|{'---:|' * len(METHODS)}\n"
-    return head + "\n".join(
-        f"| {name}, {factor} | "
-        + " | ".join(f"{row['psnr'][each]:.2f},{UNBROKEN}{row['ssim'][each]:.3f}" for each in METHODS)
-        + " |"
-        for name, kind in KINDS.items()
-        for factor, row in ((factor, lesson.measured(kind, times)) for factor, times in FACTORS.items())
-    )
+def column(method: str) -> list[str]:
+    """PSNR and SSIM of one method on every kind of pictures, at every factor."""
+    rows = [lesson.measured(kind, factor) for kind in KINDS.values() for factor in FACTORS.values()]
+    return [f"{row['psnr'][method]:.2f}, {row['ssim'][method]:.3f}" for row in rows]
 
 
 def invented(kind: Kind, factor: int) -> None:
@@ -175,25 +173,19 @@ def invented(kind: Kind, factor: int) -> None:
         return
     x, done = lesson.held_out_enlarged(kind, factor, tuple(numbers.tolist()))
 
-    def words(pictures: Tensor, gains: str) -> str:
-        if which == LEAST:
-            return gains
-        return "read as " + ", ".join(names[seen] for seen in lesson.read(kind, pictures).classes.tolist())
+    def read_as(pictures: Tensor) -> list[str]:
+        return [names[seen] for seen in lesson.read(kind, pictures).classes.tolist()]
 
-    def apart(name: str) -> str:
-        return ", ".join(f"{value:.1f}" for value in done.made[name].decibels.tolist()) + " dB"
-
-    picture_rows(
-        [Row("Original", words(x, "as it was"), x)]
-        + [
-            Row(METHODS[name].title, words(done.made[name].pictures, apart(name)), done.made[name].pictures,
-                METHODS[name].colour)
-            for name in ("nearest", "lanczos", NETWORK)
-        ]
-    )  # fmt: skip
+    rows = [Row("Original", "as it was", x) if which == LEAST else Row("Original", "read as", x, under=read_as(x))]
+    for name in ("nearest", "lanczos", NETWORK):
+        made, method = done.made[name], METHODS[name]
+        decibels_of = [f"{value:.1f}" for value in made.decibels.tolist()]
+        words, under = ("PSNR, dB", decibels_of) if which == LEAST else ("read as", read_as(made.pictures))
+        rows.append(Row(method.title, words, made.pictures, method.colour, under))
+    picture_rows(rows)
     st.caption(
-        f"The {len(numbers)} {'clearest' if which == CLASS else 'worst'} of the first {found.searched:,}. Here are "
-        f"{frame.held_out_words(kind.data)} "
+        f"The {len(numbers)} {'clearest' if which == CLASS else 'worst'} of the first {found.searched:,}. On this "
+        f"machine: {frame.held_out_words(kind.data)} "
         + (
             "Shown are pictures whose original the classifier reads rightly, with a probability of at least "
             f"{lesson.CLEAREST:g}, and the network's otherwise: {found.of_class} in all. The classifier was trained on "

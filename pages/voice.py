@@ -42,9 +42,9 @@ def pick_recorded() -> tuple[str, lesson.Utterance]:
     digit = controls.choose("Digit", DIGITS, key="digit", default=START[0], style="select")
     speaker = controls.choose("Recorded by", SPEAKERS, key="by", default=START[1], style="select")
     take = controls.index_from_link("take", HELD_OUT_TAKES, 0, "take")
-    follow = (take + 1) % HELD_OUT_TAKES
-    st.button("Another take", on_click=lambda: controls.to_link("take", follow))
-    return f"“{digit}” by {speaker}, take {take}", lesson.recorded(DIGITS.index(digit), SPEAKERS.index(speaker), take)
+    who = DIGITS.index(digit), SPEAKERS.index(speaker)
+    controls.another("Another take", "take", take, HELD_OUT_TAKES, ahead=lambda next: lesson.said_again(*who, next))
+    return f"“{digit}” by {speaker}, take {take}", lesson.recorded(*who, take)
 
 
 @frame.part

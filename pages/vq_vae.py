@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 import torch
 
@@ -32,7 +34,7 @@ def explore() -> None:
         chosen = choices[title]
         source = cache.held_out(chosen.data)
         number = controls.index_from_link("image", len(source), 0)
-        st.button("Another image", on_click=lambda: controls.to_link("image", (number + 1) % len(source)))
+        controls.another("Another image", "image", number, len(source))
     picture = source.images(torch.tensor([number]))
     name, config = chosen.name, lesson.model(chosen.name).config
     own, of = lesson.numbers(name, picture), f"{name} {number}"
@@ -153,14 +155,15 @@ def write() -> None:
         classes = dataset(data).class_names
         label = controls.choose("Class", [ANY, *classes], key="class", style="select")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-        st.button("Other maps", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
-    asked = None if label == ANY else classes.index(label)
+        asked = None if label == ANY else classes.index(label)
+        draw = partial(lesson.drawn, name, COLUMNS, label=asked)
+        controls.another("Other maps", "seed", seed, MOST_SEEDS, ahead=draw)
     found = lesson.results(title)
     held_out = cache.held_out(data)
     own = torch.arange(COLUMNS) if asked is None else (held_out.labels == asked).nonzero()[:COLUMNS, 0]
     picture_rows(
         [
-            Row("Learned prior", f"FID {found['prior']:.0f}", lesson.drawn(name, COLUMNS, seed, asked)),
+            Row("Learned prior", f"FID {found['prior']:.0f}", draw(seed)),
             Row("Codes by chance", f"FID {found['chance']:.0f}", lesson.by_chance(of, COLUMNS, seed)),
             Row(
                 "Held-out images",

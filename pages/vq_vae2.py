@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 import torch
 
@@ -32,7 +34,7 @@ def explore() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         level = controls.choose("Map whose codes are shown", lesson.LEVELS, key="level")
         number = controls.index_from_link("image", len(source), 0)
-        st.button("Another image", on_click=lambda: controls.to_link("image", (number + 1) % len(source)))
+        controls.another("Another image", "image", number, len(source))
     picture = source.images(torch.tensor([number]))
     own = dict(zip(lesson.LEVELS, lesson.maps_of(picture), strict=True))
     at = codes_in_link(number, own)
@@ -99,7 +101,7 @@ def swap() -> None:
     source = cache.held_out(lesson.DATA)
     with right:
         first = controls.index_from_link("first", len(source), 0)
-        st.button("Other images", on_click=lambda: controls.to_link("first", (first + SIDE) % len(source)))
+        controls.another("Other images", "first", first, len(source), by=SIDE)
         st.plotly_chart(by_size(lesson.SIZES, *lesson.by_size()), config=PLOT, key="sizes")
         told = scores(lesson.NAME, "top_unexplained", "unexplained")
         st.markdown(
@@ -127,10 +129,11 @@ def draw() -> None:
         classes = dataset(lesson.DATA).class_names
         label = controls.choose("Class", [ANY, *classes], key="class", style="select")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-        st.button("Other maps", on_click=lambda: controls.to_link("seed", (seed + 1) % MOST_SEEDS))
-    asked = None if label == ANY else classes.index(label)
+        asked = None if label == ANY else classes.index(label)
+        draw = partial(lesson.drawn, COLUMNS, TIMES, label=asked)
+        controls.another("Other maps", "seed", seed, MOST_SEEDS, ahead=draw)
     with st.spinner("Drawing code after code"):
-        made = lesson.drawn(COLUMNS, TIMES, seed, asked)
+        made = draw(seed)
     found, held_out = lesson.results(), cache.held_out(lesson.DATA)
     own = torch.arange(len(held_out)) if asked is None else (held_out.labels == asked).nonzero()[:, 0]
     names = ("Bottoms given the tops", "again, for the same tops", "and again")

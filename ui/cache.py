@@ -258,6 +258,16 @@ def _film(data: str, stamp: str, name: str | None, a: int, b: int, path: str, po
 
 
 @st.cache_resource(show_spinner=False)
+def share_the_cores() -> None:
+    """Let each visitor's page compute with half of the cores.
+
+    Threads of PyTorch wait for one another at the end of every layer. Where a browser or another visitor's page has
+    one of their cores, all of them stand still: on a busy machine small networks took tens of times as long.
+    """
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+
+
+@st.cache_resource(show_spinner=False)
 def spare_the_collector(page: str) -> None:
     """Take what the libraries of a page have built out of the garbage collector's sight, once a page.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import streamlit as st
 
+from ui.ahead import prepare
 from ui.cards import ModelCard, families
 from vae_core.errors import InvalidInput
 
@@ -105,6 +106,27 @@ def index_from_link(key: str, count: int, start: int, what: str = "image") -> in
     st.warning(f"The link asks for {what} {arrived[:60]!r}; there are 0 to {count - 1}. {shown} is shown.")
     del st.query_params[key]
     return start
+
+
+def another(
+    label: str,
+    key: str,
+    now: int,
+    count: int,
+    *,
+    by: int = 1,
+    ahead: Callable[[int], object] | None = None,
+    primary: bool = False,
+    disabled: bool = False,
+    help: str | None = None,
+) -> None:
+    """A button that puts the next of `count` numbers into the link, or the one `by` so many later. `ahead` makes and
+    keeps what a number shows (see ui.ahead), where that takes longer than a press should."""
+    follow = (now + by) % count
+    style: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    st.button(label, on_click=lambda: to_link(key, follow), type=style, disabled=disabled, help=help)
+    if ahead:
+        prepare(lambda: ahead(follow))
 
 
 def next_start(key: str, count: int, new: bool) -> int:

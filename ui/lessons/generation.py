@@ -124,7 +124,7 @@ def judged(name: str, codes: Tensor) -> Judged:
     return Judged(codes, images, radii, *opinion(cache.checkpoint(name).dataset, images))
 
 
-@st.cache_resource(show_spinner="Decoding", max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)
 def drawn(name: str, source: str, count: int, seed: int) -> Judged:
     """Draws for the screen; one seed means the same noise for every model."""
     return judged(name, draw_codes(name, source, count, seed))

@@ -91,6 +91,11 @@ def said(codes: tuple[int, ...]) -> list[Voiced]:
     return [Voiced(write_wav(sound), spectrum) for sound, spectrum in zip(sounds, spectra, strict=True)]
 
 
+def said_again(digit: int, speaker: int, take: int) -> list[Voiced]:
+    """A held-out recording as each speaker says it."""
+    return said(recorded(digit, speaker, take).codes)
+
+
 def spliced(first: tuple[int, ...], second: tuple[int, ...], at: int) -> tuple[int, ...]:
     """The first `at` codes of one recording, and of another one as large a part of its end as is missing."""
     return first[:at] + second[round(at / len(first) * len(second)) :]
