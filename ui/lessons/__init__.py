@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,27 @@ from ui.cache import checkpoint
 from vae_core.errors import InvalidInput
 
 
-def read_results(path: Path, remedy: str) -> dict[str, Any]:
-    """What a benchmark stored. Raises InvalidInput, which ends with the remedy, where it cannot be read."""
+@contextmanager
+def usable(path: Path, remedy: str) -> Iterator[None]:
+    """Whatever goes wrong inside with a stored file becomes InvalidInput, which names the file and the remedy."""
     try:
+        yield
+    except InvalidInput:
+        raise
+    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
+        raise InvalidInput(f"{path} cannot be used ({type(error).__name__}: {error}). {remedy}") from error
+
+
+def expect(holds: object) -> None:
+    """For what a stored file must say of itself. Raises ValueError."""
+    if not holds:
+        raise ValueError("something in it is missing, or is not what was measured here")
+
+
+def read_results(path: Path, remedy: str) -> dict[str, Any]:
+    """What a benchmark stored. Raises InvalidInput where it cannot be read."""
+    with usable(path, remedy):
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read ({error}). {remedy}") from error
 
 
 def scores(name: str, *keys: str) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from torch import Tensor
 
 from ui.cache import checkpoint, held_out
 from ui.jobs import Work
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from vae_core.data import dataset
 from vae_core.data.subset import subset
-from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.priors import Gaussian, fit_gaussian
 from vae_core.metrics.anomaly import (
@@ -57,15 +56,13 @@ def read_classes(text: str) -> Classes | None:
 def results() -> dict[str, Any]:
     """What benchmarks/anomaly.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         for data in DATA.values():
-            assert all(np.shape(found[data]["pairs"][score]) == (10, 10) for score in SCORES)
-            assert all(len(found[data]["auroc"][score]) == 10 for score in SCORES)
-        assert set(found["all_but_one"]["auroc"]) == set(SCORES)
-        assert set(found["all_but_one"]["outline"]) == {"alone", "error_per_unit"}
-        assert set(by_size(found)[CONFIG.latent]) == set(SCORES)
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+            expect(all(np.shape(found[data]["pairs"][score]) == (10, 10) for score in SCORES))
+            expect(all(len(found[data]["auroc"][score]) == 10 for score in SCORES))
+        expect(set(found["all_but_one"]["auroc"]) == set(SCORES))
+        expect(set(found["all_but_one"]["outline"]) == {"alone", "error_per_unit"})
+        expect(set(by_size(found)[CONFIG.latent]) == set(SCORES))
     return found
 
 
@@ -109,12 +106,10 @@ def bundled_detector(data: str, classes: Classes) -> Detector:
     """A bundled model. InvalidInput where its codes are missing."""
     name = name_with_classes(data, classes)
     loaded = checkpoint(name)
-    try:
+    with usable(CODES, REMEDY):
         tensors = load_file(CODES)
         normal = Gaussian(tensors[f"{name}.mean"], tensors[f"{name}.cholesky"])
         images = int(tensors[f"{name}.images"])
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
-        raise InvalidInput(f"{CODES} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return Detector(loaded.model, normal, images, False)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
 from ui.figures import beyond as figures
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from vae_core.bending import FAMILIES, Bent
 from vae_core.checkpoints import bundled
 from vae_core.data import dataset
@@ -78,23 +78,19 @@ class Fits(NamedTuple):
 def fits() -> Fits:
     """What benchmarks/bending.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(FITS, REFIT)
-    try:
+    with usable(FITS, REFIT):
         table: dict[str, dict[str, dict[str, float]]] = {"below": {}, "kl": {}}
         for row in found["rows"]:
             for which in table:
                 table[which].setdefault(row["kind"], {})[row["family"]] = float(row[which])
-        assert all(list(table[which][kind]) == list(FAMILIES) for which in table for kind in TOLD)
+        expect(all(list(table[which][kind]) == list(FAMILIES) for which in table for kind in TOLD))
         return Fits(table["below"], table["kl"], int(found["draws"]))
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise InvalidInput(f"{FITS} cannot be used ({type(error).__name__}: {error}). {REFIT}") from error
 
 
 @st.cache_resource(show_spinner=False)
 def weights() -> dict[str, Tensor]:
-    try:
+    with usable(WEIGHTS, REFIT):
         return load_file(WEIGHTS)
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
-        raise InvalidInput(f"{WEIGHTS} cannot be used ({type(error).__name__}: {error}). {REFIT}") from error
 
 
 class Maps(NamedTuple):
@@ -184,13 +180,11 @@ def copies(name: str) -> Tensor:
 def measured() -> dict[str, dict[str, Any]]:
     """What benchmarks/density.py found, by the model's name. InvalidInput where the file is missing or damaged."""
     found = read_results(DENSITY, REMEASURE)
-    try:
+    with usable(DENSITY, REMEASURE):
         rows = {str(row["model"]): row for row in found["models"]}
         for row in rows.values():
-            assert len(row["bound"]) == len(row["samples"]) == len(row["standard_error"]) if "bound" in row else True
-            assert all(len(row[key]) == 2 for key in ("precision", "coverage")) and float(row["frechet"]) >= 0
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise InvalidInput(f"{DENSITY} cannot be used ({type(error).__name__}: {error}). {REMEASURE}") from error
+            expect(len(row["bound"]) == len(row["samples"]) == len(row["standard_error"]) if "bound" in row else True)
+            expect(all(len(row[key]) == 2 for key in ("precision", "coverage")) and float(row["frechet"]) >= 0)
     return rows
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ui import cache
 from ui.latent_rows import Strip
-from ui.lessons import read_results, scores
+from ui.lessons import expect, read_results, scores, usable
 from vae_core.data.binarise import Binarised
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
@@ -29,6 +29,7 @@ RESULTS, FITS = ASSETS / "results" / "collapse.json", ASSETS / "results" / "coll
 REMEDY = "Make it again: `python -m benchmarks.collapse --write`."
 WAYS = {"the whole KL from the first step": "whole", "a KL that is faded in": "warm-up", "free bits": "free-bits"}
 SHORT = ("whole\N{NO-BREAK SPACE}KL", "faded\N{NO-BREAK SPACE}in", "free\N{NO-BREAK SPACE}bits")  # the same in tables
+CLEAR = 0.8  # probability of a class, from which on a picture counts as clear; so it did in the benchmark
 AWAKE = 0.1  # nats that a latent tells at least
 REACHES = torch.linspace(-2.5, 2.5, 15)  # where a latent is moved to
 PRIORS = {"N(0, I)": "normal", "Gaussian": "gaussian", "mixture": "mixture", "flow": "flow"}
@@ -54,24 +55,20 @@ FAINT = -9.0  # log density below which neither prior nor codes count
 def results() -> dict[str, Any]:
     """What benchmarks/collapse.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         for told in found["models"].values():
             for each in told.values() if "kept_class" not in told else ():
-                assert len(each["classes"]) == len(each["class_coverage"]) == 10
-                assert all(isinstance(each[key], float) for key in ("precision", "recall", "coverage", "frechet"))
-        assert len(found["classes"]) == 10 and found["samples"] > 0 and found["draws"] > 0 and found["fitted"] > 0
-        assert found["of_data"]["coverage"] > 0
-    except (KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+                expect(len(each["classes"]) == len(each["class_coverage"]) == 10)
+                expect(all(isinstance(each[key], float) for key in ("precision", "recall", "coverage", "frechet")))
+        expect(len(found["classes"]) == 10 and found["samples"] > 0 and found["draws"] > 0 and found["fitted"] > 0)
+        expect(found["of_data"]["coverage"] > 0)
     return found
 
 
 @st.cache_resource(show_spinner=False)
 def tensors() -> dict[str, Tensor]:
-    try:
+    with usable(FITS, REMEDY):
         return load_file(FITS)
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
-        raise InvalidInput(f"{FITS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
 
 
 def stored(name: str, key: str) -> Tensor:
@@ -144,7 +141,7 @@ def black_and_white(index: Tensor) -> Tensor:
     return Binarised(cache.held_out(DATA), BINARISED).images(index)
 
 
-@st.cache_resource(show_spinner="Drawing pixel by pixel", max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)
 def drawn(name: str, turn: int, seed: int, throws: int) -> Tensor:
     """Pictures [throws, 10, C, H, W]: for each throw of the dice, one for the code of each of the specimens."""
     with torch.inference_mode():
@@ -190,17 +187,22 @@ class Drawn(NamedTuple):
 
     codes: Tensor  # [N, Z]
     pictures: Tensor  # [N, C, H, W]
-    unclear: int  # pictures in which the classifier sees no class with confidence
 
 
-@st.cache_resource(show_spinner="Decoding", max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=64)
 def draws(name: str, kind: str, count: int, seed: int) -> Drawn:
     """Codes from a prior of a model, decoded."""
     with torch.inference_mode():
         codes = prior(name, kind).sample(count, torch.Generator().manual_seed(seed))
-        pictures = cache.checkpoint(name).model.decode(codes)  # type: ignore[operator]
-        sure = cache.classifier(DATA).model(pictures).softmax(-1).amax(-1)
-    return Drawn(codes, pictures, int((sure < 0.8).sum()))
+        return Drawn(codes, cache.checkpoint(name).model.decode(codes))  # type: ignore[operator]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+@torch.inference_mode()
+def unclear(name: str, kind: str, count: int, seed: int) -> int:
+    """In how many of these draws the classifier sees no class with confidence."""
+    sure = cache.classifier(DATA).model(draws(name, kind, count, seed).pictures).softmax(-1).amax(-1)
+    return int((sure < CLEAR).sum())
 
 
 class Plane(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ui.cache import checkpoint, held_out
 from ui.figures import INACTIVE
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
 from vae_core.data import dataset
 from vae_core.data.base import StoredImages, read_split
@@ -46,15 +46,13 @@ METHODS = {
 def results() -> dict[str, Any]:
     """What benchmarks/colourisation.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         rows = [*found["methods"].values(), *found["temperatures"], *found["best_of"]]
         numbers = [float(row[key]) for row in rows for key in ("delta_e", "ab", "chroma")]
         numbers += [float(value) for value in [*found["mean_ab"], *found["kl_per_latent"], *found["nats"].values()]]
-        assert {"truth", "grey", "mean colour", "average"} == found["methods"].keys() and found["best_of"]
-        assert {row["temperature"] for row in found["temperatures"]} >= {0, 1} and found["nats"].keys() >= {"kl"}
-        assert found["held_out"] and found["trained_on"] and found["between_two_draws"] and len(found["missed"]) > 0
-    except (KeyError, TypeError, ValueError, AssertionError, AttributeError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+        expect({"truth", "grey", "mean colour", "average"} == found["methods"].keys() and found["best_of"])
+        expect({row["temperature"] for row in found["temperatures"]} >= {0, 1} and found["nats"].keys() >= {"kl"})
+        expect(found["held_out"] and found["trained_on"] and found["between_two_draws"] and len(found["missed"]) > 0)
     return found
 
 
@@ -141,6 +139,7 @@ class Missed(NamedTuple):
     made: Colourings
     errors: Tensor  # [B] delta E of the average answer
     names: tuple[str, ...]  # what is on each
+    searched: int  # bundled photographs
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -153,4 +152,4 @@ def missed(count: int) -> Missed:
     index = torch.tensor(places)
     made = coloured(bundled.images(index), noise(0, len(index), 1))
     names = tuple(dataset(DATA).class_names[int(label)] for label in bundled.labels[index])
-    return Missed(made, colour_error(made.average, made.truth).delta_e, names)
+    return Missed(made, colour_error(made.average, made.truth).delta_e, names, len(bundled))

@@ -13,8 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ui.cache import checkpoint, held_out
-from ui.lessons import read_results
-from vae_core.errors import InvalidInput
+from ui.lessons import read_results, usable
 from vae_core.folders import ASSETS
 from vae_core.latent.codecs import FORMATS, Setting, sheet_file, sheet_images
 from vae_core.latent.coding import Quantiser, Table, cross_entropy, read, write
@@ -47,7 +46,7 @@ class Coder(NamedTuple):
 @st.cache_resource(show_spinner=False)
 def coder(latent: int, place: int) -> Coder:
     """The coder of a latent size at the step of results()["steps"][place]. InvalidInput where its file is no good."""
-    try:
+    with usable(TABLES, REMEDY):
         tensors = load_file(TABLES)
         spread = tensors[f"{latent}.spread"] * results()["steps"][place]
         frequencies = tensors[f"{latent}.{place}.frequencies"].numpy().astype(np.int64)
@@ -55,8 +54,6 @@ def coder(latent: int, place: int) -> Coder:
         parts = np.split(frequencies, np.cumsum(sizes)[:-1])
         quantiser = Quantiser(tensors[f"{latent}.centre"], spread.expand(latent))
         return Coder(quantiser, tuple(Table(low, part) for low, part in zip(lowest, parts, strict=True)))
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
-        raise InvalidInput(f"{TABLES} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
 
 
 def images_in_a_file() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -11,8 +10,8 @@ from torch import Tensor
 
 from ui.cache import checkpoint
 from ui.figures import INACTIVE
+from ui.lessons import expect, read_results, usable
 from ui.palette import ROLE_COLOURS, RUN_COLOURS
-from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.imaging.corruption import GAUSSIAN, MASKING, SALT_AND_PEPPER, corrupt
 from vae_core.imaging.filters import median, non_local_means
@@ -59,14 +58,12 @@ METHODS = {
 @st.cache_resource(show_spinner=False)
 def results() -> dict[str, Any]:
     """What benchmarks/denoising.py measured. InvalidInput where the file is missing or damaged."""
-    try:
-        found = json.loads(RESULTS.read_text("utf-8"))
+    found = read_results(RESULTS, REMEDY)
+    with usable(RESULTS, REMEDY):
         for series in found["series"]:
             for row in series["rows"]:
-                assert row["psnr"].keys() == row["ssim"].keys() == METHODS.keys() and row["filters"]
-        assert {(each["kind"], each["clip"]) for each in found["series"]} == {noise[:2] for noise in NOISES.values()}
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+                expect(row["psnr"].keys() == row["ssim"].keys() == METHODS.keys() and row["filters"])
+        expect({(each["kind"], each["clip"]) for each in found["series"]} == {noise[:2] for noise in NOISES.values()})
     return found
 
 

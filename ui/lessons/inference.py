@@ -17,10 +17,9 @@ from torch.nn.functional import avg_pool2d
 from ui.cache import checkpoint, held_out
 from ui.figures.reduction import signed_pictures
 from ui.jobs import Work
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from vae_core.data import ImageSource, dataset
 from vae_core.data.binarise import Binarised
-from vae_core.errors import InvalidInput
 from vae_core.exact.cells import Summed, integrate, log_joint, square
 from vae_core.exact.importance import effective_sample_size
 from vae_core.exact.ppca import PPCA, LinearVAE, fit_ppca
@@ -75,7 +74,7 @@ class Measured(NamedTuple):
         shown = {"ELBO": 1, "K = 100": 100, f"K = {self.samples[-1]:,}": self.samples[-1]}
         every = self.rows.values()
         found = {head: [_nats(row.bound[self.samples.index(k)]) for row in every] for head, k in shown.items()}
-        return found | {"log p(x)": ["unknown" if row.evidence is None else _nats(row.evidence) for row in every]}
+        return found | {"log p(x)": ["?" if row.evidence is None else _nats(row.evidence) for row in every]}
 
 
 def _nats(value: float) -> str:
@@ -86,7 +85,7 @@ def _nats(value: float) -> str:
 def results() -> Measured:
     """The stored bounds of all models. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         rows = {
             str(each["model"]): Row(
                 f"{each['latent']} latents, beta {each['beta']:g}", int(each["latent"]), float(each["beta"]),
@@ -95,13 +94,11 @@ def results() -> Measured:
             for each in found["models"]
         }  # fmt: skip
         measured = Measured([int(count) for count in found["samples"]], int(found["images"]), int(found["seed"]), rows)
-        assert (
+        expect(
             rows
             and {1, 100} <= set(measured.samples)
             and all(len(row.bound) == len(measured.samples) for row in rows.values())
         )
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return measured
 
 

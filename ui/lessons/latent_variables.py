@@ -14,11 +14,10 @@ from torch import Tensor
 from ui.cache import checkpoint, held_out
 from ui.curve_plane import Scene
 from ui.figures.latent_variables import Line, Window, coloured
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from ui.sheet import Axis
 from ui.sheet.axes import minus, round_values
 from vae_core.checkpoints import bundled, read_description
-from vae_core.errors import InvalidInput
 from vae_core.exact.cells import REACH, Summed, integrate, log_joint, square
 from vae_core.exact.curve import PRIOR, CurveModel, Gaussian1D
 from vae_core.exact.importance import Estimates
@@ -114,13 +113,11 @@ def line_of(title: str, source: str, found: Estimates, truth: float) -> Line:
 def results() -> dict[str, Any]:
     """What benchmarks/evidence.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
-        assert found["model"] == MODEL and sorted(row["digit"] for row in found["rows"]) == list(range(10))
+    with usable(RESULTS, REMEDY):
+        expect(found["model"] == MODEL and sorted(row["digit"] for row in found["rows"]) == list(range(10)))
         for row in found["rows"]:
             measured_lines(row)
-            assert row["elbo"] < row["log_evidence"] and len(row["prior"]["median"]) == len(found["counts"])
-    except (AssertionError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+            expect(row["elbo"] < row["log_evidence"] and len(row["prior"]["median"]) == len(found["counts"]))
     return found
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ui import cache
 from ui.addresses import png_address
-from ui.lessons import read_results
+from ui.lessons import read_results, usable
 from ui.settings_map import Axes, Score
 from vae_core.checkpoints import read_bundled
 from vae_core.data import ImageSource, dataset
@@ -66,7 +66,7 @@ CELLS = (
 def results() -> dict[str, Any]:
     """The stored measurements. InvalidInput where the file is missing or lacks something."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         wanted = {limits_name(beta, latent) for beta in BETAS_LIMITS for latent in LATENTS_LIMITS}
         lacking = wanted - found["map"]["cells"].keys()
         lacking |= {name for name in few_models().values() if name not in found["few"]["models"]}
@@ -75,8 +75,6 @@ def results() -> dict[str, Any]:
         if lacking:
             raise InvalidInput(f"{RESULTS} lacks {', '.join(sorted(lacking)[:5])}. {REMEDY}")
         _ = found["cost"]["side"], found["cost"]["latent"], found["cost"]["ours"], found["sets"]["sets"]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return found
 
 

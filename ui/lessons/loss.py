@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ui import cache
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from ui.sheet.axes import minus
-from vae_core.errors import InvalidInput
 from vae_core.exact.kl import closed_form, single_draws
 from vae_core.folders import ASSETS
 from vae_core.metrics.decoder_scale import DecoderScale
@@ -95,13 +93,11 @@ def dial() -> list[Stop]:
 def results() -> dict[str, Any]:
     """What benchmarks/loss.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         for name in [*(weight_name(c) for c in WEIGHTS_LOSS), LEARNED, BCE, *PAIR]:
             scale_of(found, name)
-        assert found["least_bce"] > 0 and found["held_out"] > 0
-        assert all({"step", "squared_error", "kl"} <= row.keys() for name in PAIR for row in found["history"][name])
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+        expect(found["least_bce"] > 0 and found["held_out"] > 0)
+        expect(all({"step", "squared_error", "kl"} <= row.keys() for name in PAIR for row in found["history"][name]))
     return found
 
 
@@ -138,11 +134,11 @@ def contestants() -> dict[str, tuple[str, float | None]]:
     """Likelihoods that are compared: title -> model and the scale of its Gaussian; None for the cross-entropy."""
     learned = learned_sigma()
     return {
-        "sum of squares (\u03c3² = ½)": (weight_name(1.0), sigma_of(1.0)),
+        "sum of squares (\u03c3²\u00a0=\u00a0½)": (weight_name(1.0), sigma_of(1.0)),
         "mean over pixels": (weight_name(1 / PIXELS), sigma_of(1 / PIXELS)),
         "grey BCE": (BCE, None),
-        f"Gaussian, \u03c3 = {sigma_of(FIXED):g}": (weight_name(FIXED), sigma_of(FIXED)),
-        f"learned \u03c3 = {learned:.2f}": (LEARNED, learned),
+        f"Gaussian, \u03c3\u00a0=\u00a0{sigma_of(FIXED):g}": (weight_name(FIXED), sigma_of(FIXED)),
+        f"learned \u03c3\u00a0=\u00a0{learned:.2f}": (LEARNED, learned),
     }
 
 
@@ -219,19 +215,17 @@ class Look(NamedTuple):
 def trainings() -> dict[str, dict[int, Look]]:
     """Every look into the pair of trainings, by model and step. InvalidInput where they cannot be read."""
     rows = results()["history"]
-    try:
+    with usable(POSTERIORS, REMEDY):
         tensors = load_file(POSTERIORS)
         found = {}
         for name in PAIR:
             means, logvars = tensors[f"{name}.mean"].float(), tensors[f"{name}.logvar"].float()
-            assert means.shape == logvars.shape == (len(rows[name]), means.shape[1], 2)
+            expect(means.shape == logvars.shape == (len(rows[name]), means.shape[1], 2))
             found[name] = {
                 int(row["step"]): Look(mean, logvar, float(row["squared_error"]), float(row["kl"]))
                 for row, mean, logvar in zip(rows[name], means, logvars, strict=True)
             }
-        assert found[PAIR[0]].keys() == found[PAIR[1]].keys()
-    except (OSError, SafetensorError, KeyError, AssertionError) as error:
-        raise InvalidInput(f"{POSTERIORS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+        expect(found[PAIR[0]].keys() == found[PAIR[1]].keys())
     return found
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ui.cache import checkpoint, model_of
-from ui.lessons import read_results, scores
+from ui.lessons import expect, read_results, scores, usable
 from ui.palette import CLASS_COLOURS, RUN_COLOURS
 from vae_core.data.names import WordList, pictures_of, read_list, spelled
 from vae_core.errors import InvalidInput
@@ -135,14 +135,12 @@ def from_one_code(title: str, word: str, temperature: float, seed: int) -> list[
 def results() -> dict[str, Any]:
     """What benchmarks/names.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
-        assert found["training"] > 0 and found["held_out"] > 0 and found["samples"] > 0
+    with usable(RESULTS, REMEDY):
+        expect(found["training"] > 0 and found["held_out"] > 0 and found["samples"] > 0)
         for name in OFFERED.values():
             row = found["models"][name]
-            assert len(row["epoch"]) == len(row["kl"]) == len(row["recon"]) > 0
-            assert {"in_training", "in_held_out", "new", "distinct", "bound"} <= row.keys()
-    except (KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+            expect(len(row["epoch"]) == len(row["kl"]) == len(row["recon"]) > 0)
+            expect({"in_training", "in_held_out", "new", "distinct", "bound"} <= row.keys())
     return found
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ui.cache import checkpoint
-from ui.lessons import read_results
+from ui.lessons import read_results, usable
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
@@ -112,15 +112,11 @@ class Results(NamedTuple):
 def results() -> Results:
     """The stored measurements. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         models = {name: _scores(row) for name, row in found["models"].items()}
         if missing := {recipe.name for recipe in BANKS["parts"]} - models.keys():
             raise InvalidInput(f"{RESULTS} lacks {', '.join(sorted(missing))}. {REMEDY}")
         return Results(models, int(found["held_out"]), float(found["mean_picture"]), float(found["least_cross"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
 
 
 def _scores(row: dict[str, Any]) -> Scores:

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ui.cache import checkpoint, encoded, held_out
 from ui.jobs import Work
-from ui.lessons import read_results
+from ui.lessons import read_results, usable
 from vae_core.data import ImageSource, dataset
-from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.latent.pca import PCA, Moments, principal_angles, summing
 from vae_core.models import Autoencoder, LinearAutoencoder
@@ -49,7 +48,7 @@ class Linear(NamedTuple):
 @st.cache_resource(show_spinner="Loading the linear models")
 def linear() -> Linear:
     """What benchmarks/linear.py kept. InvalidInput where the file is missing or damaged."""
-    try:
+    with usable(WEIGHTS, REMEDY):
         tensors = load_file(WEIGHTS)
         mean, directions, variances = (
             tensors[f"pca.{name}"].double().numpy() for name in ("mean", "directions", "variances")
@@ -63,8 +62,6 @@ def linear() -> Linear:
             state = {name.removeprefix(start): value.float() for name, value in tensors.items() if start in name}
             model.load_state_dict(state)
             models[size] = model.requires_grad_(False).eval()
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
-        raise InvalidInput(f"{WEIGHTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return Linear(found, models)
 
 

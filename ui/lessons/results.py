@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ui.cache import checkpoint, held_out
-from ui.lessons import read_results
+from ui.lessons import read_results, usable
 from vae_core.checkpoints import bundled
 from vae_core.data import dataset
 from vae_core.errors import InvalidInput
@@ -48,7 +48,7 @@ def choices() -> dict[str, str]:
 def measured() -> dict[str, dict[str, Any]]:
     """What benchmarks/results.py found, by the data's short name. InvalidInput where the file is missing or damaged."""
     found = read_results(FILE, REMEDY)
-    try:
+    with usable(FILE, REMEDY):
         for entry in found.values():
             numbers = [entry["held_out"], entry["samples"], *entry["floor"].values(), *entry["variance"]]
             for kind in KINDS_RESULTS:
@@ -59,8 +59,6 @@ def measured() -> dict[str, dict[str, Any]]:
             if not all(isinstance(each, int | float) for each in numbers) or min(entry["variance"]) <= 0:
                 raise ValueError("something is no number, or no variance")
             _ = entry["floor"]["judge"], entry["floor"]["eyes"]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(f"{FILE} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
     return found
 
 

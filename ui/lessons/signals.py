@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ui.jobs import Work
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from vae_core.data.heartbeats import (
     ECG_CLASSES,
     ECG_LENGTH,
@@ -162,16 +162,14 @@ class View:
 def results() -> dict[str, Any]:
     """What benchmarks/signals.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         for series in found["series"].values():
-            assert all(row["network"]["auroc"] and row["pca"]["auroc"] and row["latent"] for row in series["rows"])
-            assert series["mean"]["auroc"] and series["trained_on"] and series["held_out"]
+            expect(all(row["network"]["auroc"] and row["pca"]["auroc"] and row["latent"] for row in series["rows"]))
+            expect(series["mean"]["auroc"] and series["trained_on"] and series["held_out"])
         kept = found["kept"]
-        assert all(len(kept["scores"][name]) == len(kept["labels"]) for name in METHODS)
-        assert all(len(kept["training_scores"][name]) for name in METHODS) and kept["latent"] and kept["examples"]
-        assert all(len(each[key]) == ECG_LENGTH for each in kept["examples"] for key in ("values", "rebuilt"))
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+        expect(all(len(kept["scores"][name]) == len(kept["labels"]) for name in METHODS))
+        expect(all(len(kept["training_scores"][name]) for name in METHODS) and kept["latent"] and kept["examples"])
+        expect(all(len(each[key]) == ECG_LENGTH for each in kept["examples"] for key in ("values", "rebuilt")))
     return found
 
 
@@ -313,7 +311,8 @@ def honest(view: View, name: str, task: Task | None, here: bool, noun: str) -> s
     told = (
         f"An autoencoder with {view.latent} latent{'s' * (view.latent > 1)}, {which}: trained on {learned:,} normal "
         f"{noun}s and nothing else. Scored: {count:,} held-out {noun}s, {strange:,} of them strange. The threshold "
-        f"begins where {SHARE:.0%} of the training {noun}s lie below it; no label is used for that."
+        f"begins where {SHARE:.0%} of the training {noun}s lie below it; no label is used for that. "
+        "A miss and a false alarm cost 1 each."
     )
     if name == RECORDED:
         drawn = "" if here else f" Stored to be drawn: {len(view.places)} of the scored."

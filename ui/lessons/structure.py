@@ -135,7 +135,7 @@ def _sweep(name: str, method: str, _card: ModelCard) -> Sweep:
 
 
 def cards_of(data: str, clusters: np.ndarray, *, revealed: bool) -> list[Card]:
-    """Each cluster's mean picture, four of its members drawn by chance, and its label if that is to be shown."""
+    """Each cluster's mean picture, a few of its members drawn by chance, and its label if that is to be shown."""
     images, names = held_out(data).images(torch.arange(len(clusters))), dataset(data).class_names
     table = contingency(labels_of(data), clusters, len(names))
     chance, found = np.random.default_rng(0), []

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from ui.cache import checkpoint, classifier, held_out
-from ui.lessons import read_results
+from ui.lessons import expect, read_results, usable
 from ui.palette import RUN_COLOURS
-from vae_core.errors import InvalidInput
 from vae_core.folders import ASSETS
 from vae_core.imaging.resampling import eight_bits, interpolated, reduced
 from vae_core.metrics.fidelity import psnr, ssim
@@ -53,17 +52,15 @@ METHODS = {
 def results() -> dict[str, Any]:
     """What benchmarks/super_resolution.py measured. InvalidInput where the file is missing or damaged."""
     found = read_results(RESULTS, REMEDY)
-    try:
+    with usable(RESULTS, REMEDY):
         expected = {(kind.data, factor) for kind in KINDS.values() for factor in FACTORS.values()}
-        assert {(row["data"], row["factor"]) for row in found["rows"]} == expected
+        expect({(row["data"], row["factor"]) for row in found["rows"]} == expected)
         for row in found["rows"]:
             for name in ("psnr", "ssim", "again", "otherwise"):
-                assert set(METHODS) <= row[name].keys()
-            assert row["held_out"] > 0
-            assert row["data"] != KINDS["digits"].data or {*METHODS, "original"} <= row["read"].keys()
-        assert found["tuned_on"] > 0
-    except (KeyError, TypeError, AssertionError, AttributeError) as error:
-        raise InvalidInput(f"{RESULTS} cannot be used ({type(error).__name__}: {error}). {REMEDY}") from error
+                expect(set(METHODS) <= row[name].keys())
+            expect(row["held_out"] > 0)
+            expect(row["data"] != KINDS["digits"].data or {*METHODS, "original"} <= row["read"].keys())
+        expect(found["tuned_on"] > 0)
     return found
 
 
