@@ -233,7 +233,8 @@ def measure_sets() -> dict[str, Any]:
     mixture = mixed_log_density(one, coin, 1 - NOISE).item()
     log_p = {PLAIN: density[1.0], DRAWN: density[1.0], LOOSE: density[0.1], TIGHT: density[3.0], MIXED: mixture,
              LEARNED: memory}  # fmt: skip
-    made = sample_sets(models, dataset(DATA).load("train"), SET) | {"held-out images": lambda: x[SET : 2 * SET]}
+    known = dataset(DATA).load("train")
+    made = sample_sets(models, known.images, len(known), SET) | {"held-out images": lambda: x[SET : 2 * SET]}
     judge: Any = read_bundled(JUDGE).model
     of_real, rows = features(real), {}
     for title, make in made.items():

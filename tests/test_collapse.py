@@ -18,7 +18,7 @@ from vae_core.latent.priors import (
     Mixture,
     aggregate_log_density,
     fit_mixture,
-    gaussian_log_density,
+    multivariate_log_density,
     standard_normal,
 )
 from vae_core.losses import kl_to_standard_normal
@@ -50,7 +50,7 @@ def plane(reach: float, side: int) -> tuple[Tensor, float]:
 def test_densities_are_those_of_torch() -> None:
     points = torch.randn(50, 2, generator=dice())
     each = torch.distributions.MultivariateNormal(TWO.means, scale_tril=TWO.choleskys)
-    torch.testing.assert_close(gaussian_log_density(points, TWO.means, TWO.choleskys), each.log_prob(points[:, None]))
+    torch.testing.assert_close(multivariate_log_density(points, TWO.means, TWO.choleskys), each.log_prob(points[:, None]))
     kinds = torch.distributions.Categorical(TWO.weights)
     whole = torch.distributions.MixtureSameFamily(kinds, each)
     torch.testing.assert_close(TWO.log_density(points), whole.log_prob(points))

@@ -47,7 +47,7 @@ def test_as_many_images_as_share_a_code() -> None:
 def test_the_mean_costs_least_in_both_losses() -> None:
     source = blob_source(20, IMAGE)
     share = torch.rand(20, generator=torch.Generator().manual_seed(0)).double().softmax(0)
-    best, x = best_picture(share, source), source.images(torch.arange(20))
+    best, x = best_picture(share, source.images), source.images(torch.arange(20))
 
     def costs(picture: torch.Tensor) -> tuple[float, float]:
         squared = (x - picture).square().sum((1, 2, 3)).double() @ share
@@ -98,9 +98,11 @@ def test_sets_are_what_they_are_called() -> None:
     torch.manual_seed(0)
     models = {beta: VAE(VAE.Config(image=IMAGE, latent=2, hidden=(16,))).eval() for beta in BETAS}
     source = blob_source(300, IMAGE)
-    sets = {name: make() for name, make in sample_sets(models, source, 200).items()}
+    ways = sample_sets(models, source.images, len(source), 200)
+    ways = sample_sets(models, source.images, len(source), 200)
+    sets = {name: make() for name, make in ways.items()}
     assert len(sets) == 6 and all(each.shape == (200, *IMAGE) for each in sets.values())
-    assert all(torch.equal(sets[name], make()) for name, make in sample_sets(models, source, 200).items())
+    assert all(torch.equal(sets[name], make()) for name, make in ways.items())
     assert set(sets[DRAWN].unique().tolist()) <= {0.0, 1.0}
     assert sets[DRAWN].mean().item() == pytest.approx(sets[PLAIN].mean().item(), abs=0.02)
     noise = is_noise(200)

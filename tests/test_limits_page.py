@@ -17,6 +17,7 @@ from tests.lessons import opened, rows, text
 from ui import cache
 from ui.figures.limits import learning_curves, rank_lines
 from ui.lessons import limits as lesson
+from ui.settings_map import news
 from vae_core.checkpoints import read_bundled
 from vae_core.errors import InvalidInput
 from vae_core.latent.sample_sets import DRAWN, LEARNED, MIXED, PLAIN
@@ -175,3 +176,26 @@ def test_main_path(browser: Browser, app: str) -> None:
     page.reload()
     expect(title).to_have_text("beta 0.1, 32 latents", timeout=60_000)
     expect(page.get_by_test_id("cell-0-4")).to_have_text(f"{shown:.1f}")
+    page.get_by_test_id("cell-2-2").click()
+    page.mouse.move(5, 5)
+    page.wait_for_url(re.compile("cell=12"))
+    page.go_back()
+    expect(title).to_have_text("beta 0.1, 32 latents", timeout=60_000)
+
+
+def test_what_the_hand_chose_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A choice of the hand leaves the data as they were; any other one is news, the hand's last one among them."""
+    state: dict[str, Any] = {}
+    monkeypatch.setattr("ui.settings_map.st.session_state", state)
+    a, b = {"score": "FID", "at": [0, 0]}, {"score": "FID", "at": [1, 2]}
+    first = news("map", a)
+    assert first == {"turn": 0, **a} == news("map", a)
+    state["map"] = {"release": {**b, "when": 1}}
+    assert news("map", b) == first == news("map", b)
+    back = news("map", a)
+    assert back == {"turn": 1, **a}
+    assert news("map", b) == {"turn": 2, **b}, "forward again, by the browser's button: the hand did not move"
+    state["map"] = {"release": {**a, "when": 2}}
+    assert news("map", a) == {"turn": 2, **b}
+    del state["map"]
+    assert news("map", a) == {"turn": 3, **a}, "the page was left: another view stands where the server says"

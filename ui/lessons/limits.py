@@ -171,7 +171,7 @@ def blur(name: str, number: int) -> Blur:
     top = share.topk(LIKELIEST).indices
     noise = torch.rand(decoded.shape, generator=torch.Generator().manual_seed(number))
     return Blur(
-        x[0], decoded, best_picture(share, known_images()), (noise < decoded).float(), effective_images(share),
+        x[0], decoded, best_picture(share, known_images().images), (noise < decoded).float(), effective_images(share),
         known_images().images(top),
     )  # fmt: skip
 
@@ -265,7 +265,8 @@ def written(name: str) -> list[str]:
 def of_set(name: str, count: int) -> Tensor:
     """The first pictures [count, C, H, W] of a set of samples, the same that were scored."""
     models = {beta: model(limits_name(beta, 16)) for beta in BETAS}
-    return sample_sets(models, known_images(), int(results()["sets"]["samples"]))[name]()[:count].clone()
+    train, samples = known_images(), int(results()["sets"]["samples"])
+    return sample_sets(models, train.images, len(train), samples)[name]()[:count].clone()
 
 
 def told_of_sets() -> str:

@@ -59,7 +59,20 @@ def settings_map(
         "pictures": [list(row) for row in pictures],
         "originals": originals,
         "sheet": list(sheet),
-        "score": score,
-        "at": list(at),
+        **news(key, {"score": score, "at": list(at)}),
     }
     _map(key=key, data=data, on_release_change=on_release or (lambda: None))
+
+
+def news(key: str, now: dict[str, Any]) -> dict[str, Any]:
+    """What to send of the choice, with a number that grows with each one that is not from the hand. What the hand has
+    just chosen is no news: the data stay as they were, and so the sheets, by far the most of them, are not sent again.
+    """
+    told = (st.session_state.get(key) or {}).get("release") or {"when": None}
+    memory = st.session_state.setdefault(f"{key} memory", {"sent": {"turn": 0, **now}, "shown": now, "when": None})
+    is_new = told["when"] is None and memory["when"] is not None  # another view, after the page was left
+    is_of_hand = told["when"] != memory["when"] and all(told.get(name) == value for name, value in now.items())
+    if is_new or (memory["shown"] != now and not is_of_hand):
+        memory["sent"] = {"turn": memory["sent"]["turn"] + 1, **now}
+    memory |= {"shown": now, "when": told["when"]}
+    return memory["sent"]

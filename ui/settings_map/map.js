@@ -17,8 +17,8 @@ function createSettingsMap() {
   let tried = null; // the cell under the pointer
   let score = "";
   let built = "";
+  let turn = -1; // of the choice that was taken from the server
   let cells = [];
-  const shared = makeShared();
   const show = oncePerFrame(showNow);
   const choices = el("div", { class: "choices", role: "radiogroup", "aria-label": "Score" });
   const words = el("p", { class: "words" });
@@ -91,7 +91,6 @@ function createSettingsMap() {
   }
 
   function report() {
-    shared.sent([score, at]);
     component.setStateValue("release", { score, at, when: Date.now() });
   }
 
@@ -144,7 +143,7 @@ function createSettingsMap() {
       const anew = wanted !== built;
       if (anew) build(data);
       built = wanted;
-      if (shared.take([data.score, data.at])) [score, at, tried] = [data.score, [...data.at], null];
+      if (data.turn !== turn) [turn, score, at, tried] = [data.turn, data.score, [...data.at], null];
       paint(data);
       show();
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,12 +10,6 @@ from torch import Tensor
 from vae_core.errors import InvalidInput
 
 NEGLIGIBLE = 1e-7  # a share that no picture shows
-
-
-class Source(Protocol):
-    """Images, fetched by an index [B]: [B, C, H, W] in [0, 1]."""
-
-    def images(self, index: Tensor) -> Tensor: ...
 
 
 def shares(z: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -35,11 +29,11 @@ def effective_images(share: Tensor) -> float:
     return torch.special.xlogy(share, share).sum().neg().exp().item()
 
 
-def best_picture(share: Tensor, source: Source) -> Tensor:
-    """The mean [C, H, W] of the images of a source, with shares [N].
+def best_picture(share: Tensor, images: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean [C, H, W] of N images with shares [N]; `images` fetches [B, C, H, W] of them by an index [B].
 
     Squared error and cross-entropy alike are least, on average over what shares a code, at its mean: it is what a
     decoder without limits would answer to this encoder (Bishop 2006, section 1.5.5, on the conditional mean).
     """
     used = (share > NEGLIGIBLE).nonzero().flatten()
-    return torch.einsum("n,nchw->chw", share[used].float(), source.images(used))
+    return torch.einsum("n,nchw->chw", share[used].float(), images(used))

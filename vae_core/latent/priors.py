@@ -45,7 +45,7 @@ class Gaussian(NamedTuple):
 
     def log_density(self, points: Tensor) -> Tensor:
         """log N(z) of points [N, Z]: [N], nats."""
-        return gaussian_log_density(points, self.mean[None], self.cholesky[None])[:, 0]
+        return multivariate_log_density(points, self.mean[None], self.cholesky[None])[:, 0]
 
     def sample(self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draws [N, Z]; the temperature multiplies the standard deviation, 0 gives the mean alone.
@@ -68,7 +68,7 @@ class Mixture(NamedTuple):
 
     def log_density(self, points: Tensor) -> Tensor:
         """log p(z) of points [N, Z]: [N], nats."""
-        each = gaussian_log_density(points, self.means, self.choleskys)
+        each = multivariate_log_density(points, self.means, self.choleskys)
         return (each + self.weights.log()).logsumexp(1)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
@@ -80,7 +80,7 @@ class Mixture(NamedTuple):
         return self.means[which] + (self.choleskys[which] @ noise)[:, :, 0]
 
 
-def gaussian_log_density(points: Tensor, means: Tensor, choleskys: Tensor) -> Tensor:
+def multivariate_log_density(points: Tensor, means: Tensor, choleskys: Tensor) -> Tensor:
     """log N(z; mean, L L^T) of points [N, Z] under K Gaussians with means [K, Z] and factors [K, Z, Z]: [N, K]."""
     inverse = torch.linalg.inv(choleskys)  # of small triangular matrices
     away = torch.einsum("kij,nj->nki", inverse, points) - torch.einsum("kij,kj->ki", inverse, means)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +12,6 @@ NOISE = 0.99  # share of coin tosses in the mixture (Theis, van den Oord and Bet
 BETAS = (0.1, 1.0, 3.0)  # of the VAEs whose samples are compared
 PLAIN, DRAWN, LOOSE, TIGHT = "VAE, beta 1", "the same, every pixel drawn", "VAE, beta 0.1", "VAE, beta 3"
 MIXED, LEARNED = "1 % VAE, 99 % noise", "training images by heart"
-
-
-class Source(Protocol):
-    """Training images, fetched by an index [B]: [B, C, H, W] in [0, 1]."""
-
-    def __len__(self) -> int: ...
-
-    def images(self, index: Tensor) -> Tensor: ...
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -49,17 +41,16 @@ def mixed(pictures: Tensor) -> Tensor:
     return torch.where(is_noise(len(pictures))[:, None, None, None], coins, bits(pictures))
 
 
-def learned(train: Source, count: int) -> Tensor:
-    return train.images(torch.randperm(len(train), generator=seeded(3))[:count])
-
-
-def sample_sets(models: Mapping[float, Any], train: Source, count: int) -> dict[str, Callable[[], Tensor]]:
-    """Ways to so many samples [count, C, H, W], by the name of the set; `models` holds a VAE for each of BETAS."""
+def sample_sets(
+    models: Mapping[float, Any], images: Callable[[Tensor], Tensor], known: int, count: int
+) -> dict[str, Callable[[], Tensor]]:
+    """Ways to so many samples [count, C, H, W], by the name of the set. `models` holds a VAE for each of BETAS;
+    `images` fetches [B, C, H, W] of the `known` training images by an index [B]."""
     return {
         PLAIN: lambda: from_prior(models[1.0], count),
         DRAWN: lambda: bits(from_prior(models[1.0], count)),
         LOOSE: lambda: from_prior(models[0.1], count),
         TIGHT: lambda: from_prior(models[3.0], count),
         MIXED: lambda: mixed(from_prior(models[1.0], count)),
-        LEARNED: lambda: learned(train, count),
+        LEARNED: lambda: images(torch.randperm(known, generator=seeded(3))[:count]),
     }
