@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, check_critic, check_game, frozen
+from vae_core.models.adversary import Critic, frozen
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -21,8 +23,7 @@ class AdversarialConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_critic(self.critic)
-        check_game(self.weight)
+        require(self, *usual(self, "critic", "weight"))
 
 
 class AdversarialAutoencoder(LatentModel):

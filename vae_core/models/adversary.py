@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-
-from vae_core.errors import InvalidInput
 
 
 class Critic(nn.Sequential):
@@ -29,15 +26,3 @@ def frozen(module: nn.Module, x: Tensor) -> Tensor:
     """
     weights = {name: weight.detach() for name, weight in module.named_parameters()}
     return torch.func.functional_call(module, weights, (x,))
-
-
-def check_critic(critic: tuple[int, ...]) -> None:
-    """Raises InvalidInput for widths of layers that no critic has here."""
-    if not (1 <= len(critic) <= 8 and all(1 <= width <= 4096 for width in critic)):
-        raise InvalidInput(f"critic is {critic!r}; allowed: 1 to 8 layers of 1 to 4096.")
-
-
-def check_game(weight: float) -> None:
-    """Raises InvalidInput for a weight that no game against a critic takes."""
-    if not (math.isfinite(weight) and 0 <= weight <= 1e4):
-        raise InvalidInput(f"weight is {weight!r}; allowed: a number from 0 to 10,000.")

@@ -3,7 +3,6 @@ al. 2016 and Chen et al. 2017 name the collapse that follows)."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,9 @@ from torch.nn.functional import conv2d, pad
 
 from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, kl_to_standard_normal
-from vae_core.models.base import SIZES, LossTerms, Posterior, gaussian_posterior, is_allowed
+from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import ACTIVATIONS, LatentLinear, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -30,15 +30,9 @@ class AutoregressiveConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
-            (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
-            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
-            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
+            *usual(self, "image", "latent", "hidden", "activation", "beta"),
             (1 <= self.units <= 256, "units", "1 to 256"),
             (3 <= self.window <= 31 and self.window % 2 == 1, "window", "an odd number from 3 to 31"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
         )
 
 

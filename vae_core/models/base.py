@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from reprlib import repr as shown
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, gaussian_nll
-from vae_core.models.parts import ACTIVATIONS, NETWORKS, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+from vae_core.models.parts import NETWORKS, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
-LONGEST, LARGEST = 4096, 256 * 256  # pixels: of a side, and of an image
-SIZES = f"sides of 1 to {LONGEST} pixels, no more than {LARGEST} pixels in all"
 LOGVAR_BOUNDS = (-20.0, 10.0)  # standard deviations of 5e-5 to 150: no exp() overflows, nothing useful is lost
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
@@ -60,14 +58,9 @@ class LossTerms(NamedTuple):
     kl_per_latent: Tensor  # [Z]
 
 
-def is_allowed(image: tuple[int, int, int]) -> bool:
-    """Whether sides [H, W] are such as a model may have: those of a picture, or of a signal, which is one row."""
-    return all(1 <= side <= LONGEST for side in image[1:]) and math.prod(image[1:]) <= LARGEST
-
-
 @dataclass(frozen=True)
 class LatentConfig:
-    """Settings that an autoencoder and a VAE share. Sizes are bounded, so that no file can ask for the moon."""
+    """Settings that an autoencoder and a VAE share."""
 
     image: tuple[int, int, int] = (1, 28, 28)  # C, H, W
     latent: int = 2
@@ -79,25 +72,16 @@ class LatentConfig:
     sigma: float = 1.0  # of the Gaussian likelihood: fixed, or where learning starts
 
     def __post_init__(self) -> None:
-        def require(holds: bool, what: str, value: object, allowed: str) -> None:
-            if not holds:
-                raise InvalidInput(f"{what} is {shown(value)}; allowed: {allowed}.")
-
-        require(len(self.image) == 3 and self.image[0] in (1, 3), "image", self.image, "(1 or 3, height, width)")
-        require(is_allowed(self.image), "image", self.image, SIZES)
-        require(1 <= self.latent <= 1024, "latent", self.latent, "1 to 1024 dimensions")
-        require(self.network in NETWORKS, "network", self.network, " or ".join(NETWORKS))
-        require(1 <= len(self.hidden) <= 8, "hidden", self.hidden, "1 to 8 layers")
-        require(all(1 <= width <= 4096 for width in self.hidden), "hidden", self.hidden, "widths of 1 to 4096")
-        require(self.activation in ACTIVATIONS, "activation", self.activation, ", ".join(ACTIVATIONS))
-        require(self.likelihood in LIKELIHOODS, "likelihood", self.likelihood, ", ".join(LIKELIHOODS))
-        require(math.isfinite(self.sigma) and self.sigma > 0, "sigma", self.sigma, "a number above 0")
+        require(
+            self,
+            *usual(self, "image", "latent", "hidden", "activation", "sigma"),
+            (self.network in NETWORKS, "network", " or ".join(NETWORKS)),
+            (self.likelihood in LIKELIHOODS, "likelihood", ", ".join(LIKELIHOODS)),
+        )
         if self.network != "mlp":
-            require(1 <= len(self.channels) <= 6, "channels", self.channels, "1 to 6 convolutions")
-            require(all(1 <= c <= 512 for c in self.channels), "channels", self.channels, "1 to 512 each")
-            factor = 2 ** len(self.channels)
-            fits = all(side % factor == 0 for side in self.image[1:])
-            require(fits, "channels", self.channels, f"so few that {self.image[1:]} can be halved that often")
+            fits = all(side % 2 ** len(self.channels) == 0 for side in self.image[1:])
+            halved = (fits, "channels", f"so few that {self.image[1:]} can be halved that often")
+            require(self, *usual(self, "channels"), halved)
 
 
 class LatentModel(nn.Module):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from vae_core.errors import require
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -24,11 +25,9 @@ class ClassifierConfig:
         factor = 2 ** len(self.channels)
         require(
             self,
+            *usual(self, "classes", "channels"),
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (all(4 <= side <= 256 for side in self.image[1:]), "image", "sides of 4 to 256"),
-            (2 <= self.classes <= 1000, "classes", "2 to 1000"),
-            (1 <= len(self.channels) <= 6, "channels", "1 to 6 convolutions"),
-            (all(1 <= c <= 512 for c in self.channels), "channels", "1 to 512 each"),
             (all(side % factor == 0 for side in self.image[1:]), "channels", "so few that the image can be halved"),
             (1 <= self.features <= 4096, "features", "1 to 4096"),
             (0 <= self.dropout < 1, "dropout", "0 to 1"),

@@ -23,6 +23,7 @@ from vae_core.losses import gaussian_nll, kl_to_standard_normal
 from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import ACTIVATIONS, LatentLinear
 from vae_core.models.restoring import RestoringModel
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 UNIT = 100.0  # the networks see and give L, a and b in hundreds
@@ -40,13 +41,10 @@ class ColouriserConfig:
         factor = 2 ** len(self.channels)
         require(
             self,
+            *usual(self, "channels", "activation", "sigma"),
             (len(self.image) == 3 and self.image[0] == 3, "image", "(3, height, width)"),
             (all(4 <= side <= 256 for side in self.image[1:]), "image", "sides of 4 to 256 pixels"),
-            (1 <= len(self.channels) <= 6, "channels", "1 to 6 levels"),
-            (all(1 <= c <= 512 for c in self.channels), "channels", "1 to 512 each"),
             (all(side % factor == 0 for side in self.image[1:]), "channels", "so few that the image can be halved"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
-            (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
         )
 
 
@@ -59,8 +57,8 @@ class VariationalColouriserConfig(ColouriserConfig):
         super().__post_init__()
         require(
             self,
+            *usual(self, "beta"),
             (1 <= self.latents <= 1024, "latents", "1 to 1024 dimensions"),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
         )
 
 

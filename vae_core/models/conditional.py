@@ -11,8 +11,9 @@ from torch.nn.functional import one_hot
 
 from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, kl_to_standard_normal
-from vae_core.models.base import SIZES, LossTerms, Posterior, gaussian_posterior, is_allowed
-from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
+from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
+from vae_core.models.parts import mlp_decoder, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -28,14 +29,7 @@ class ConditionalConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
-            (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
-            (2 <= self.classes <= 1000, "classes", "2 to 1000"),
-            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
-            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
+            *usual(self, "image", "latent", "classes", "hidden", "activation", "beta"),
         )
 
 

@@ -3,7 +3,6 @@ Maddison, Mnih and Teh 2017)."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,9 @@ from torch.nn.functional import one_hot
 
 from vae_core.errors import require
 from vae_core.losses import bernoulli_nll, kl_to_uniform
-from vae_core.models.base import SIZES, LossTerms, is_allowed
-from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
+from vae_core.models.base import LossTerms
+from vae_core.models.parts import mlp_decoder, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 SMALLEST = 1e-20  # keeps a logarithm of a draw of exactly 0 finite
@@ -33,15 +33,10 @@ class DiscreteConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
+            *usual(self, "image", "hidden", "activation", "beta"),
             (1 <= self.latents <= 256, "latents", "1 to 256"),
             (2 <= self.categories <= 256, "categories", "2 to 256"),
-            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
-            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
             (0.01 <= self.temperature <= 100, "temperature", "0.01 to 100"),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
         )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as shown
 
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LossTerms, gaussian_posterior
 from vae_core.models.parts import ResidualBlock
@@ -21,8 +20,7 @@ class DropoutVAEConfig(VAEConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.dropout < 1:
-            raise InvalidInput(f"dropout is {shown(self.dropout)}; allowed: a share from 0, below 1.")
+        require(self, (0 <= self.dropout < 1, "dropout", "a share from 0, below 1"))
 
 
 class DropoutVAE(VAE):

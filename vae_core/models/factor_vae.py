@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, check_critic, frozen
+from vae_core.models.adversary import Critic, frozen
 from vae_core.models.base import LossTerms
-from vae_core.models.tcvae import check_weight
+from vae_core.models.rules import usual
 from vae_core.models.vae import VAE, VAEConfig
 from vae_core.objective import PLAIN, Context
 
@@ -23,8 +24,7 @@ class FactorVAEConfig(VAEConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weight(self.tc)
-        check_critic(self.critic)
+        require(self, *usual(self, "tc", "critic"))
 
 
 def shuffled(z: Tensor, noise: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import elu, linear, logsigmoid
 
 from vae_core.errors import require
-from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
+from vae_core.models.base import LOGVAR_BOUNDS
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
-from vae_core.models.parts import ACTIVATIONS, mlp_decoder, mlp_encoder
+from vae_core.models.parts import mlp_decoder, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 OPEN = 2.0  # added to a gate's logit, so that a new flow changes little (Kingma et al. 2016, section 4)
@@ -31,12 +32,7 @@ class InverseFlowConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
-            (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
-            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
-            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
+            *usual(self, "image", "latent", "hidden", "activation"),
             (0 <= self.steps <= 32, "steps", "0 to 32"),
             (1 <= self.width <= 4096, "width", "1 to 4096"),
             (1 <= self.context <= 1024, "context", "1 to 1024"),

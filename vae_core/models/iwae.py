@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import InvalidInput, require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
 from vae_core.objective import PLAIN, Context
@@ -21,8 +21,7 @@ class IWAEConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.samples <= MOST_SAMPLES:
-            raise InvalidInput(f"samples is {self.samples!r}; allowed: 1 to {MOST_SAMPLES}.")
+        require(self, (1 <= self.samples <= MOST_SAMPLES, "samples", f"1 to {MOST_SAMPLES}"))
 
 
 class IWAE(LatentModel):

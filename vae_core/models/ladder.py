@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from vae_core.errors import require
 from vae_core.losses import kl_between_normals, kl_to_standard_normal
-from vae_core.models.base import LOGVAR_BOUNDS, SIZES, is_allowed
+from vae_core.models.base import LOGVAR_BOUNDS
 from vae_core.models.drawn import Condition, Draw, DrawnVAE
 from vae_core.models.parts import ACTIVATIONS, LatentLinear, mlp_decoder, mlp_encoder
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 SURE = -2.0  # log-variance of the encoder's opinion at the start: a vague one is soon given up for p(z1 | z2)
@@ -30,14 +31,10 @@ class LadderConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
+            *usual(self, "image", "hidden", "activation"),
             (1 <= self.lower <= 1024, "lower", "1 to 1024 latents"),
             (1 <= self.upper <= 1024, "upper", "1 to 1024 latents"),
-            (1 <= len(self.hidden) <= 8, "hidden", "1 to 8 layers"),
-            (all(1 <= width <= 4096 for width in self.hidden), "hidden", "widths of 1 to 4096"),
             (1 <= self.width <= 4096, "width", "1 to 4096"),
-            (self.activation in ACTIVATIONS, "activation", ", ".join(ACTIVATIONS)),
         )
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.autoencoder import Autoencoder
-from vae_core.models.base import SIZES, is_allowed
 from vae_core.models.parts import LatentLinear
+from vae_core.models.rules import usual
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,7 @@ class LinearConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
-            (is_allowed(self.image), "image", SIZES),
-            (1 <= self.latent <= 1024, "latent", "1 to 1024 dimensions"),
-            (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
+            *usual(self, "image", "latent", "sigma"),
         )
 
     @property

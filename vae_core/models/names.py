@@ -3,7 +3,6 @@ Vilnis, Vinyals, Dai, Jozefowicz and Bengio 2016)."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LossTerms, Posterior, gaussian_posterior
 from vae_core.models.parts import LatentLinear
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 END = 0  # the letter that closes a name
@@ -32,14 +32,13 @@ class NameConfig:
     def __post_init__(self) -> None:
         require(
             self,
+            *usual(self, "latent", "beta"),
             (len(self.image) == 3 and self.image[0] == 1, "image", "(1, places, letters)"),
             (all(2 <= side <= 256 for side in self.image[1:]), "image", "2 to 256 places and letters"),
-            (1 <= self.latent <= 1024, "latent", "1 to 1024"),
             (1 <= self.embedding <= 1024, "embedding", "1 to 1024"),
             (1 <= self.reader <= 2048, "reader", "1 to 2048"),
             (1 <= self.writer <= 2048, "writer", "1 to 2048"),
             (0 <= self.word_dropout <= 1, "word_dropout", "a share from 0 to 1"),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
         )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from vae_core.errors import InvalidInput, require
-from vae_core.models.base import SIZES, is_allowed
+from vae_core.models.rules import SIZES, is_allowed, usual
 from vae_core.models.vq_vae import Bypassed
 from vae_core.objective import PLAIN, Context
 
@@ -36,10 +36,10 @@ class PixelCNNConfig:
     def __post_init__(self) -> None:
         require(
             self,
+            *usual(self, "codes"),
             (len(self.image) == 3 and self.image[0] == 1 + bool(self.given), "image",
              "(1, height, width), or (2, height, width) with a given map"),
             (is_allowed(self.image), "image", SIZES),
-            (2 <= self.codes <= 65_536, "codes", "2 to 65536"),
             (0 <= self.level <= 8, "level", "0 (the coarsest) to 8"),
             (self.given == 0 or 2 <= self.given <= 65_536, "given", "0 (no map), or 2 to 65536 codes"),
             (1 <= self.width <= 1024, "width", "1 to 1024 channels"),

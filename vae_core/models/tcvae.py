@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import decomposed_kl, gaussian_log_density, kl_to_standard_normal, stratified_log_weights
 from vae_core.models.base import LossTerms, Posterior
+from vae_core.models.rules import usual
 from vae_core.models.vae import VAE, VAEConfig
 from vae_core.objective import PLAIN, Context
 
-MOST_WEIGHT, LARGEST_POPULATION = 1000, 10**9
+LARGEST_POPULATION = 10**9
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,8 @@ class TCVAEConfig(VAEConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weight(self.tc)
-        if not 2 <= self.population <= LARGEST_POPULATION:
-            raise InvalidInput(f"population is {self.population!r}; allowed: 2 to {LARGEST_POPULATION} images.")
-
-
-def check_weight(tc: float) -> None:
-    """Raises InvalidInput for a weight of the total correlation that no model takes."""
-    if not (math.isfinite(tc) and 0 <= tc <= MOST_WEIGHT):
-        raise InvalidInput(f"tc is {tc!r}; allowed: a number from 0 to {MOST_WEIGHT}.")
+        fits = 2 <= self.population <= LARGEST_POPULATION
+        require(self, *usual(self, "tc"), (fits, "population", f"2 to {LARGEST_POPULATION} images"))
 
 
 class TCVAE(VAE):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -19,8 +19,7 @@ class VAEConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (math.isfinite(self.beta) and 0 <= self.beta <= 1000):
-            raise InvalidInput(f"beta is {self.beta!r}; allowed: a number from 0 to 1000.")
+        require(self, *usual(self, "beta"))
 
 
 class VAE(LatentModel):

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from vae_core.errors import require
 from vae_core.losses import kl_to_standard_normal
-from vae_core.models.adversary import Critic, check_critic, check_game, frozen
+from vae_core.models.adversary import Critic, frozen
 from vae_core.models.base import LatentConfig, LatentModel, LossTerms, Posterior, gaussian_posterior
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 
@@ -23,8 +25,7 @@ class VAEGANConfig(LatentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_critic(self.critic)
-        check_game(self.weight)
+        require(self, *usual(self, "critic", "weight"))
 
 
 class VAEGAN(LatentModel):

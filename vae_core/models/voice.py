@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import Quantiser
+from vae_core.models.rules import usual
 from vae_core.models.vq_vae import VQVAETerms
 from vae_core.objective import PLAIN, Context
 
@@ -36,18 +37,14 @@ class VoiceConfig:
         whole = 2**self.halvings if 1 <= self.halvings <= 5 else 1
         require(
             self,
+            *usual(self, "classes", "codes", "dimensions", "sigma", "beta"),
             (len(self.image) == 3 and self.image[0] == 1, "image", "(1, bands, columns)"),
             (all(4 <= side <= 1024 for side in self.image[1:]), "image", "4 to 1024 bands and columns"),
             (1 <= self.halvings <= 5, "halvings", "1 to 5"),
             (self.image[-1] % whole == 0, "image", f"columns that are a multiple of {whole}"),
-            (2 <= self.classes <= 1000, "classes", "2 to 1000"),
-            (2 <= self.codes <= 65_536, "codes", "2 to 65536"),
-            (1 <= self.dimensions <= 1024, "dimensions", "1 to 1024"),
             (2 <= self.width <= 1024, "width", "2 to 1024 channels"),
             (1 <= self.blocks <= 16, "blocks", "1 to 16"),
             (0 <= self.stretch < 0.5, "stretch", "0 to below 0.5"),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-            (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
         )
 
 

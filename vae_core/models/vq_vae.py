@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import UPDATES, Quantised, Quantiser
+from vae_core.models.rules import usual
 from vae_core.objective import PLAIN, Context
 
 FACTOR = 4  # by which each side of the picture is larger than the code map's
@@ -34,19 +35,16 @@ class VQVAEConfig:
         sides = self.image[1:]
         require(
             self,
+            *usual(self, "codes", "dimensions", "sigma", "beta"),
             (len(self.image) == 3 and self.image[0] in (1, 3), "image", "(1 or 3, height, width)"),
             (all(4 <= side <= 256 and side % FACTOR == 0 for side in sides), "image",
              f"sides of 4 to 256 pixels, multiples of {FACTOR}"),
-            (2 <= self.codes <= 65_536, "codes", "2 to 65536"),
-            (1 <= self.dimensions <= 1024, "dimensions", "1 to 1024"),
             (2 <= self.width <= 1024, "width", "2 to 1024 channels"),
             (0 <= self.blocks <= 32, "blocks", "0 to 32"),
             (1 <= self.narrow <= 1024, "narrow", "1 to 1024 channels"),
             (self.update in UPDATES, "update", " or ".join(UPDATES)),
             (0 <= self.decay < 1, "decay", "0 to below 1"),
             (0 <= self.restart < 1, "restart", "0 (never) to below 1"),
-            (math.isfinite(self.beta) and 0 <= self.beta <= 1000, "beta", "a number from 0 to 1000"),
-            (math.isfinite(self.sigma) and self.sigma > 0, "sigma", "a number above 0"),
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_core.errors import InvalidInput
+from vae_core.errors import require
 from vae_core.losses import gaussian_nll
 from vae_core.models.quantiser import Quantised, Quantiser
 from vae_core.models.vq_vae import FACTOR, Bypassed, VQVAEConfig, vector_decoder, vector_encoder
@@ -25,8 +25,7 @@ class VQVAE2Config(VQVAEConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.blank <= 1:
-            raise InvalidInput(f"blank is {self.blank!r}; allowed: 0 to 1.")
+        require(self, (0 <= self.blank <= 1, "blank", "0 to 1"))
 
 
 class VQVAE2Terms(NamedTuple):
