@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmarks import harness
 from ui import frame
 from vae_core.data.base import StoredImages
+from vae_core.runs import worker
 
 torch.set_num_threads(1)
 expect.set_options(timeout=60_000)  # milliseconds: a busy machine is slow, not wrong
@@ -39,6 +40,29 @@ def seeded() -> None:
 def without_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that a test runs alone does not ask for the app around it."""
     monkeypatch.setattr(frame, "go_through_the_router", lambda: None)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of runs."""
+    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def own_blobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of data with nothing but own-blobs in it."""
+    from tests.running import add_blobs  # which needs `blobs` from here
+
+    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
+    add_blobs()
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot at every line of a training."""
+    monkeypatch.setattr(worker, "SNAPSHOT_EVERY", 0.0)
+    monkeypatch.setattr(worker, "SNAPSHOT_SHARE", 0)
 
 
 @pytest.fixture(scope="session")

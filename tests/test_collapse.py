@@ -50,7 +50,8 @@ def plane(reach: float, side: int) -> tuple[Tensor, float]:
 def test_densities_are_those_of_torch() -> None:
     points = torch.randn(50, 2, generator=dice())
     each = torch.distributions.MultivariateNormal(TWO.means, scale_tril=TWO.choleskys)
-    torch.testing.assert_close(multivariate_log_density(points, TWO.means, TWO.choleskys), each.log_prob(points[:, None]))
+    ours = multivariate_log_density(points, TWO.means, TWO.choleskys)
+    torch.testing.assert_close(ours, each.log_prob(points[:, None]))
     kinds = torch.distributions.Categorical(TWO.weights)
     whole = torch.distributions.MixtureSameFamily(kinds, each)
     torch.testing.assert_close(TWO.log_density(points), whole.log_prob(points))

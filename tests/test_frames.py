@@ -16,11 +16,7 @@ from vae_core.runs import Run, frame_steps
 from vae_core.runs.pictures import DRAWS, POINTS, Pictures, choose_sample
 from vae_core.training import TrainSettings
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.running import ENDLESS, PATIENCE, add_blobs, command, new, wait_for
+from tests.running import ENDLESS, PATIENCE, command, new, wait_for
 from vae_core.checkpoints import METRICS
 from vae_core.runs import Run
 from vae_core.runs.folder import HEARTBEAT
@@ -23,12 +23,7 @@ from vae_core.training.distributed import Shard
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
-    add_blobs()
-    return tmp_path / "runs"
+pytestmark = pytest.mark.usefixtures("own_folder", "own_blobs")
 
 
 @contextmanager

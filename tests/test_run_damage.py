@@ -24,11 +24,7 @@ from vae_core.runs.locks import queue_lock
 from vae_core.runs.worker import write_snapshot
 from vae_core.training import State
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -18,13 +18,7 @@ from vae_core.errors import InvalidInput
 from vae_core.runs import Run, work
 from vae_core.runs.scores import evaluate
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
-    add_blobs()
-    return tmp_path / "runs"
+pytestmark = pytest.mark.usefixtures("own_folder", "own_blobs")
 
 
 def exchange() -> None:

@@ -22,11 +22,7 @@ from vae_core.runs.config import CONFIG, write_json
 from vae_core.runs.folder import EVENTS, HEARTBEAT, LOCK, STATE, STOP
 from vae_core.training import resolved
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

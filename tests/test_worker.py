@@ -20,7 +20,6 @@ from tests.running import (
     PATIENCE,
     TRAINING,
     VAE,
-    add_blobs,
     asks_at,
     command,
     new,
@@ -46,19 +45,7 @@ from vae_core.training.state import part
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
-    add_blobs()
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot at every line."""
-    monkeypatch.setattr(worker_module, "SNAPSHOT_EVERY", 0.0)
-    monkeypatch.setattr(worker_module, "SNAPSHOT_SHARE", 0)
+pytestmark = pytest.mark.usefixtures("own_folder", "own_blobs")
 
 
 def weights(run: Run) -> bytes:

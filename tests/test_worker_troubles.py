@@ -22,7 +22,6 @@ from vae_core.data import own
 from vae_core.errors import InvalidInput
 from vae_core.models.vae import VAE as VAEModel
 from vae_core.runs import Run, work
-from vae_core.runs import worker as worker_module
 from vae_core.runs.folder import LOCK, SNAPSHOT
 from vae_core.runs.worker import read_snapshot
 from vae_core.training.device import DEVICES, available
@@ -30,19 +29,7 @@ from vae_core.training.device import DEVICES, available
 MISSING = next(name for name in DEVICES if name not in ("auto", *available()))
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "data"))
-    add_blobs()
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot at every line."""
-    monkeypatch.setattr(worker_module, "SNAPSHOT_EVERY", 0.0)
-    monkeypatch.setattr(worker_module, "SNAPSHOT_SHARE", 0)
+pytestmark = pytest.mark.usefixtures("own_folder", "own_blobs")
 
 
 def never_enough(*arguments: Any) -> None:
