@@ -154,13 +154,18 @@ def own_picture(choice: Choice, found: Detector, made: Scored, threshold: float)
         picture_rows([Row("Your picture", "rebuilt, squared error", torch.cat([grey, heat(shown.errors, 1.0)]))])
         scores = lesson.scores_of(found, picture)
         lines = [
-            f"- **{SCORES[name].title}** {value:.4g}: above {(made.scores[name][~made.anomalous] < value).mean():.0%} "
-            f"of the held-out normal images, above {(made.scores[name][made.anomalous] < value).mean():.0%} of the "
-            "anomalous ones"
+            f"- **{SCORES[name].title}** {signed(value)}: above "
+            f"{(made.scores[name][~made.anomalous] < value).mean():.0%} of the held-out normal images, above "
+            f"{(made.scores[name][made.anomalous] < value).mean():.0%} of the anomalous ones"
             for name, value in scores.items()
         ]
         alarm = "**raises an alarm**" if scores[choice.score] >= threshold else "raises **no alarm**"
         st.markdown("\n".join(lines) + f"\n\nBy {SCORES[choice.score].title.lower()} and today's threshold it {alarm}.")
+
+
+def signed(value: float) -> str:
+    """A score, with a minus sign as long as that of its name."""
+    return f"{value:.4g}".replace("-", "\u2212")
 
 
 def drawn(data: str) -> Tensor | None:
@@ -241,8 +246,10 @@ def show_outlines() -> None:
 
 def show_pairs(measured: dict[str, Any]) -> None:
     """The AUROC of every class against every other."""
-    with st.container(horizontal=True):
+    of, scored_by = st.columns(2)
+    with of:
         title = controls.choose("Every class against every other", list(DATA), key="pairs", style="select")
+    with scored_by:
         by = controls.choose("Score", [score.title for score in SCORES.values()], key="by", style="select")
     names, of_data = dataset(DATA[title]).class_names, measured[DATA[title]]
     score = next(name for name, each in SCORES.items() if each.title == by)

@@ -12,7 +12,7 @@ from ui.lessons import beyond as lesson
 from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table
 from vae_core.bending import FAMILIES, fit
-from vae_core.exact.told import REACH, TOLD
+from vae_core.exact.told import REACH, TOLD, Told
 from vae_core.models import IWAE, VAEGAN, AdversarialAutoencoder, InverseFlowVAE, LadderVAE
 from vae_core.models.inverse_flow import FlowStep
 
@@ -40,8 +40,8 @@ def bend() -> None:
     with right, st.container(key="beside"):
         st.plotly_chart(gap_bars(found.below[kind], family), config=PLOT, key="gaps")
     st.caption(
-        f"Told: {kind}: {lesson.FORMULAS[kind]}, up to noise of 0.25; the prior of both is N(0, 1). Dashed: where "
-        f"{lesson.SHARE:.0%} of the posterior lies. Both maps share one scale. KL(q \u2016 p) = "
+        f"Told: {kind}: {lesson.FORMULAS[kind]}, up to noise of {Told(kind).sigma:g}; the prior of both is N(0, 1). "
+        f"Dashed: where {lesson.SHARE:.0%} of the posterior lies. Both maps share one scale. KL(q \u2016 p) = "
         f"{found.kl[kind][family]:.2f} nats. Summed over a grid; the bound of 10 draws by {found.draws:,} draws. The "
         "posteriors are made up, none of them from an image; each q was fitted to one posterior, and trained on "
         "nothing else."
@@ -69,7 +69,7 @@ def crowds() -> None:
         with column:
             st.markdown(f"**{title[0].upper()}{title[1:]}**: {words}")
             st.plotly_chart(lesson.crowd_figure(name, WINDOW), config=PLOT, key=f"crowd {name}")
-            kl = "no q(z|x), so no KL" if found.kl is None else f"mean KL of one q(z|x): {found.kl:.1f} nats"
+            kl = "No q(z|x), so no KL" if found.kl is None else f"Mean KL of one q(z|x): {found.kl:.1f} nats"
             beyond = f"; outside the window: {found.outside:,}" if found.outside else ""
             st.markdown(f"{kl}. Crowd to prior: **{found.distance:.2f}**{beyond}.")
     st.caption(

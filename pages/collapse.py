@@ -126,10 +126,10 @@ def prior_columns(name: str) -> dict[str, list[str]]:
     """The scores of a model's samples, a row for each prior."""
     found = [lesson.measured(name, prior) for prior in lesson.PRIORS.values()]
     columns = {
-        "covered": [f"{100 * each['coverage']:.0f} %" for each in found],
-        "FID": [f"{each['frechet']:.1f}" for each in found],
-        "unclear": [f"{100 * each['unclear']:.0f} %" for each in found],
-        "in holes": [f"{100 * each['holes']:.0f} %" for each in found],
+        "covered": [f"{each['coverage']:.0%}" for each in found],
+        "FID": [f"{each['frechet']:.0f}" for each in found],
+        "unclear": [f"{each['unclear']:.0%}" for each in found],
+        "in holes": [f"{each['holes']:.0%}" for each in found],
     }
     return columns | ({"gain, nats": [f"{each['gain']:.2f}" for each in found]} if "gain" in found[0] else {})
 
@@ -154,13 +154,13 @@ def deep(seed: int) -> None:
     if not offered:
         return
     st.markdown("**With ten latents** no map shows the holes, but the samples do.")
-    title = controls.choose("With ten latents", list(offered), key="deep", default="the autoencoder")
+    title = controls.choose("Model", list(offered), key="deep", default="the autoencoder")
     name = offered[title]
     picture_rows(
         [
             Row(
                 "From N(0, I)" if prior == "normal" else f"From the {kind}",
-                f"FID {lesson.measured(name, prior)['frechet']:.1f}",
+                f"FID {lesson.measured(name, prior)['frechet']:.0f}",
                 lesson.draws(name, prior, COLUMNS, seed).pictures,
             )
             for kind, prior in lesson.PRIORS.items()
@@ -201,10 +201,10 @@ def missing() -> None:
         small_table(
             list(offered),
             {
-                "covered": [f"{100 * lesson.measured(*each)['coverage']:.0f} %" for each in offered.values()],
-                "recall": [f"{100 * lesson.measured(*each)['recall']:.0f} %" for each in offered.values()],
-                "precision": [f"{100 * lesson.measured(*each)['precision']:.0f} %" for each in offered.values()],
-                "FID": [f"{lesson.measured(*each)['frechet']:.1f}" for each in offered.values()],
+                "covered": [f"{lesson.measured(*each)['coverage']:.0%}" for each in offered.values()],
+                "recall": [f"{lesson.measured(*each)['recall']:.0%}" for each in offered.values()],
+                "precision": [f"{lesson.measured(*each)['precision']:.0%}" for each in offered.values()],
+                "FID": [f"{lesson.measured(*each)['frechet']:.0f}" for each in offered.values()],
             },
             list(offered).index(title),
         )

@@ -11,6 +11,7 @@ from ui.draw_pad import draw_pad
 from ui.latent_map import ship
 from ui.lessons import conditional as lesson
 from ui.picture_rows import Row, picture_rows
+from ui.small_table import small_table
 from ui.style_plane import REACH, Styles, style_plane
 from vae_core.data import dataset
 from vae_core.latent.browser import pack_id
@@ -141,8 +142,12 @@ def held_out(data: str) -> tuple[Tensor, int, str]:
 
 def drawn(data: str) -> tuple[Tensor | None, int, str]:
     """A drawing, and the class that the classifier gives to it."""
-    centre = "mnist" if data == "mnist" else "none"
-    pixels = draw_pad(key=f"pad {data}", size=dataset(data).shape[1], centre=centre, label="Draw one of the classes.")
+    pixels = draw_pad(
+        key=f"pad {data}",
+        size=dataset(data).shape[1],
+        centre="mnist" if data == "mnist" else "none",
+        label="Draw one of the classes.",
+    )
     if pixels is None:
         return None, 0, ""
     picture = torch.from_numpy(pixels.copy()).float()[None, None] / 255
@@ -155,21 +160,13 @@ def numbers(name: str) -> None:
     st.subheader("What knowing the class is worth", anchor=False)
     other = next(beside for own, beside in lesson.OFFERED.values() if own == name)
     data = cache.checkpoint(name).dataset
-    st.dataframe(
-        lesson.compared(name, other),
-        hide_index=True,
-        column_config={
-            **{
-                key: st.column_config.NumberColumn(format="%.1f")
-                for key in ("reconstruction", "KL to the prior", "-ELBO")
-            },
-            "draws of the class asked for": st.column_config.NumberColumn(format="percent"),
-        },
-    )
+    rows = lesson.compared(name, other)
+    small_table(list(rows), {head: [row[head] for row in rows.values()] for head in rows[next(iter(rows))]})
     st.caption(
         f"Nats per image, means over all {frame.held_out_words(data)} Reconstruction of grey images is grey BCE. "
         "The conditional model's bound is one of log p(x | y), so it is spared the class, which is worth ln 10 = 2.3 "
-        "nats at most. Draws: 1,000 of each class from the prior, judged by the bundled classifier."
+        "nats at most. Right class: the share of 1,000 draws for each class, codes from the prior, that the bundled "
+        "classifier takes for the class asked for."
     )
 
 
@@ -182,7 +179,7 @@ SEEN = """
   better, with the same hidden layers and after fewer steps.
 - **Asked for a digit, it draws that digit**, nearly always; a VAE that was not told can only be searched for one. Among
   clothes the classifier agrees less often: with two latents some of them stay blurs.
-- **A wrong class makes the code lie.** It then says whatever makes a 3 look like the 8 that is on the table.
+- **A wrong class makes the code lie.** Told that an 8 is a 3, it says whatever makes a 3 look like that 8.
 """
 LECTURE = r"""
 **7.10 Variants**, the conditional VAE: generation under control.

@@ -235,14 +235,14 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
             st.error(f"{card.title} has no scores. Measure it: `python -m vae_core evaluate {address} --write`.")
         return
     said = "" if guess == UNDECIDED else f"You expected: {guess}. "
-    st.markdown(said + verdict(autoencoder, vae))
+    st.markdown(f"{said}{verdict(autoencoder, vae)} A lead within two standard errors counts as none.")
     about = autoencoder.metrics["continuity"]
     st.subheader("Continuity: near codes, near pictures", anchor=False)
     st.markdown(DEFINITIONS["continuity"])
     show_scores(measured, (autoencoder, vae), CONTINUITY)
     st.caption(
         f"Dot: mean over {about['pairs']} pairs of held-out images, {about['steps']} steps each. Thin line: one "
-        "standard deviation over the pairs. Thick line: 1.96 standard errors of the mean, a 95 % interval."
+        "standard deviation over the pairs. Thick line: 1.96 standard errors of the mean, a 95\u00a0% interval."
     )
     about = autoencoder.metrics["completeness"]
     st.subheader("Completeness: every code a picture", anchor=False)
@@ -251,7 +251,7 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     st.caption(
         f"Dot: mean over {about['draws']} draws of {about['samples']:,} codes, each against as many held-out "
         "images. Thin line: one standard deviation over the draws. Thick line: 1.96 standard errors of the mean, "
-        "which for so few draws is somewhat less than a 95 % interval. "
+        "which for so few draws is somewhat less than a 95\u00a0% interval. "
         "Codes of the autoencoder: a Gaussian fitted to its held-out codes."
     )
     show_seeds(name)
@@ -276,8 +276,9 @@ SEEN = """
 - **An autoencoder is asked for one thing:** that its own codes decode well. Nothing is asked of the places between
   them, so its codes lie as far apart as they like, and a step may cross from one picture to another at once.
 - **The VAE's noise makes neighbours share a picture,** for every image must decode from anywhere in its posterior; and
-  the KL draws all posteriors to one prior, which leaves few holes. Watch both along the β: too little KL is nearly an
-  autoencoder, too much makes every picture the same blur, which is even, but says nothing.
+  the KL draws all posteriors to one prior, which leaves few holes. Watch both along the β, with two latents: at 0.1 the
+  steps are already more even than the autoencoder's, but the samples cover no more images; at 8 the pictures are so
+  alike that they cover fewer. With ten latents the autoencoder's steps are even, too, and what it lacks is coverage.
 - **A score is not the property.** A blend of pixels would be perfectly even. A classifier may be sure of nonsense. A
   model that draws one good digit again and again has a high precision and a low coverage; a precision above the data's
   own means just that: the pictures crowd where the data are dense. So read the scores together, and where the

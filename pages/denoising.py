@@ -80,8 +80,8 @@ def verdict(name: str, level: float) -> str:
     first, second = sorted(gains, key=lambda key: -gains[key])[:2]
     beyond = " (beyond the network's training)" if row["level"] > lesson.results()["trained"][1] else ""
     return (
-        f"All {lesson.results()['held_out']:,} held-out images, {name} {row['level']:g}{beyond}: the best, "
-        f"**{METHODS[first].title.lower()}**, gains **{gains[first]:+.1f} dB** on what it is given; next comes "
+        f"All {lesson.results()['held_out']:,} held-out images, {name} {row['level']:g}{beyond}: the best is "
+        f"**{METHODS[first].title.lower()}**, which gains **{gains[first]:+.1f} dB** on what it is given; next comes "
         f"{METHODS[second].title.lower()} with {gains[second]:+.1f} dB."
     )
 

@@ -15,6 +15,7 @@ from ui.latent_map import ship
 from ui.lessons import discrete as lesson
 from ui.lessons import scores
 from ui.picture_rows import Row, picture_rows
+from ui.small_table import small_table
 from vae_core.exact.letters import estimated
 from vae_core.latent.browser import pack_id
 from vae_core.models import DiscreteVAE
@@ -69,6 +70,8 @@ def word_in_link(of: str, places: int, letters: int) -> list[int] | None:
     if st.session_state.setdefault(OF, of) != of:
         controls.to_link("word", None)
         st.session_state[OF] = of
+        if "place" not in st.query_params:
+            st.session_state.pop("place", None)  # again the one of which the encoder is least sure, as in a new tab
     word = controls.vector_from_link("word", places, letters, least=1, whole=True)
     return None if word is None else [int(letter) - 1 for letter in word]
 
@@ -116,7 +119,7 @@ def soften(name: str, logits: torch.Tensor) -> None:
         )
     st.latex(
         r"\tilde c_k = \frac{\exp((\log q_k + g_k)/\tau)}{\sum_j \exp((\log q_j + g_j)/\tau)},"
-        r"\qquad g_k = -\log(-\log u_k),\; u_k \sim \mathcal{U}(0, 1)"
+        r"\quad\allowbreak {g_k = -\log(-\log u_k),\; u_k \sim \mathcal{U}(0, 1)}"
     )
     st.caption(
         r"$q_k$: probability of letter $k$; $g_k$: Gumbel noise; $\tau$: temperature; $\tilde c$: the soft letter."
@@ -125,20 +128,14 @@ def soften(name: str, logits: torch.Tensor) -> None:
 
 def compare(name: str) -> None:
     """What each way of training leads to, with true letters."""
+    config = lesson.model(name).config
     st.subheader("What it was trained for, and what it gets", anchor=False)
-    st.dataframe(
-        lesson.compared(),
-        hide_index=True,
-        column_config={
-            key: st.column_config.NumberColumn(format="%.1f")
-            for key in ("reconstruction, soft letters", "reconstruction, true letters", "KL to the prior", "-ELBO",
-                        "letters in use")
-        },
-    )  # fmt: skip
+    small_table(list(lesson.OFFERED), lesson.compared(), list(lesson.OFFERED.values()).index(name))
     st.caption(
-        f"Nats per image (grey BCE), means over all {frame.held_out_words(DATA)} Soft letters: as relaxed as in "
-        "training, which is no bound on anything; straight-through has true ones there, too. "
-        "Letters in use: of 8 in a place, by the entropy of the mean letter."
+        f"Nats per image (grey BCE), means over all {frame.held_out_words(DATA)} Soft, true letters: the "
+        "reconstruction from letters as relaxed as in training, which is no bound on anything, and from drawn ones, "
+        "which is part of the \u2212ELBO; straight-through has true ones in training, too. "
+        f"Letters in use: of {config.categories} in a place, by the entropy of the mean letter."
     )
     seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
     x = cache.held_out(DATA).images(torch.arange(COLUMNS))

@@ -66,9 +66,8 @@ def one_factor() -> None:
     for title, method in lesson.methods().items():
         latent, share, other = lesson.known(method.model).best(factor)
         made = lesson.turned(method.model, image, latent)
-        told = (
-            f"z{latent + 1}: {share:.0%}, next {other:.0%}" if share >= LEAST else f"none (z{latent + 1}: {share:.0%})"
-        )
+        told = f"z{latent + 1}: {share:.0%}"
+        told = f"{told}, next {other:.0%}" if share >= LEAST else f"no latent ({told})"
         words = f"{told}<br>moves {made.drift.centre:.1f} px<br>area \N{MULTIPLICATION SIGN} {made.drift.area:.2f}"
         rows.append(PictureRow(title, words, made.pictures, COLOURS[title]))
     with st.container(key="figure"):
@@ -78,8 +77,8 @@ def one_factor() -> None:
         f"In each model, trained on rendered sprites (seed 0; {' or '.join(f'{step:,}' for step in steps)} steps), the "
         f"latent that knows most of **{FACTORS[factor]}**, from \u22122 to 2; the others rest at the code of the "
         "small held-out image. Percent: the share of this factor's entropy that the latent tells, and the latent that "
-        "knows it next best. Moves: how far the centre of mass wanders along the row; area: the largest over the "
-        "smallest. Decoded on the server."
+        f"knows it next best; below {LEAST:.0%}: no latent. Moves: how far the centre of mass wanders along the row; "
+        "area: the largest over the smallest. Decoded on the server."
     )
 
 
@@ -146,7 +145,7 @@ def matrices(titles: list[str]) -> None:
     st.subheader("Who knows what?", anchor=False)
     for place, (title, column) in enumerate(zip(titles, st.columns(2, gap="large"), strict=True)):
         found = lesson.known(lesson.methods()[title].model)
-        column.markdown(f"**{title}:** share of a factor's entropy that each active latent tells")
+        column.markdown(f"**{title}:** share of a factor's entropy that a latent tells")
         figure = factor_heat(found.share[found.awake], [f"z{latent + 1}" for latent in found.awake], FACTORS)
         column.plotly_chart(figure, config=PLOT, key=f"heat {place}")
     st.caption(
@@ -171,7 +170,7 @@ def compare() -> None:
         "where guessing gives about 0.2; SAP takes the shape as classes, all other factors as numbers."
     )
     names, columns = list(scored), {}
-    for key, name in (("mig", "MIG"), ("disentanglement", "DCI disentanglement"), ("vote", "FactorVAE metric")):
+    for key, name in (("mig", "MIG"), ("disentanglement", "DCI"), ("vote", "FactorVAE metric")):
         columns[name] = [
             f"{statistics.median(scored[title][key]):.2f} ({PUBLISHED[title][key]:.2f})"
             if title in PUBLISHED
@@ -180,9 +179,9 @@ def compare() -> None:
         ]
     small_table(names, columns)
     st.caption(
-        "Ours: medians of the seeds. In brackets, published: another data set (dSprites) and a far longer training "
-        "(about 300,000 steps); table 1 of InfoGAN-CR (Lin, Thekumparampil, Fanti and Oh 2020). So they are to be read "
-        "beside ours, not against them."
+        "Ours: medians of the seeds; DCI: its disentanglement. In brackets, published: another data set (dSprites) and "
+        "a far longer training (about 300,000 steps); table 1 of InfoGAN-CR (Lin, Thekumparampil, Fanti and Oh 2020). "
+        "So they are to be read beside ours, not against them."
     )
 
 
@@ -228,8 +227,9 @@ def short_of_it(scored: dict[str, dict[str, Any]]) -> str:
 SEEN = """
 - **Nothing in a plain VAE asks for one factor a latent.** Its KL and its reconstruction stay the same when the latents
   are turned into each other, so a row of its board moves, turns and grows the shape at once.
-- **A weight on the whole KL (β-VAE) sorts, and silences.** Few latents stay awake; those that do are the strongest
-  factors, one each. Rotation, which saves fewer nats than it would cost, is given up. It would be hard to hold anyway:
+- **A weight on the whole KL (β-VAE) sorts, and silences.** Few latents stay awake, and these take the strongest
+  factors: one the scale, and with it some of the shape, two the positions, still mixed after the short training.
+  Rotation, which saves fewer nats than it would cost, is given up. It would be hard to hold anyway:
   a turn is a circle, and one latent is a line.
 - **A weight on the total correlation alone** (β-TCVAE, FactorVAE) asks for independence and would leave the
   information free. One measures it inside each batch; ours are small, so it mistakes information for dependence and
@@ -237,8 +237,8 @@ SEEN = """
 - **A capacity** lets the nats in slowly, so that factors arrive one after another.
 - **The scores disagree**, because they ask different questions: whether a factor has one latent (MIG, SAP,
   completeness), whether a latent has one factor (DCI's disentanglement), whether all is told at all (informativeness).
-  The plain VAE has the lowest MIG and the best FactorVAE metric: three awake latents can name three of five factors,
-  0.6, and no more.
+  The plain VAE has the lowest MIG and the best FactorVAE metric: the others' three awake latents can name three of
+  five factors, 0.6, and no more.
 - **Seeds disagree, too:** one objective's MIG more than doubles from one seed to another. One lucky picture proves
   nothing.
 """
@@ -259,7 +259,7 @@ Kumar et al. 2018 (SAP), Eastwood and Williams 2018 (DCI).
 
 frame.opening(
     "Does one latent turn the shape, and nothing else?",
-    "Each row moves one latent of another model. Choose a factor, and see what changes along with it.",
+    "Each row is another model, one of its latents moved. Choose a factor, and see what changes along with it.",
 )
 
 

@@ -331,8 +331,8 @@ frame.closing(
   then draw about as many clear digits, and to say that an autoencoder cannot draw would be too strong. What the VAE
   has of its own is a place known in advance: its codes fill the prior, so nothing has to be fitted afterwards.
 - **More latents, better copies, worse draws.** Compare MNIST 2-D with 10-D: the copies become sharp, and from every
-  place a larger share of the draws is no clear digit, even from the VAE's prior. Look at an autoencoder with ten
-  latents, too (train one, if there is none here): that is the case which the lecture shows.
+  place a larger share of the draws is no clear digit, even from the VAE's prior. Look at the autoencoder with ten
+  latents, too: sharp copies, and from the prior hardly a clear digit, as the lecture shows it.
 """,
     [Box.sample, gaps, data_radius, nearest, box_near_data, share_of, fit_gaussian, lesson.draw_codes],
     """

@@ -184,7 +184,7 @@ def keep_at() -> None:
 def show_way(first: ModelCard, second: ModelCard | None, images: Sequence[int], path: str) -> tuple[list[Shown], float]:
     """The strips under one slider; returns what is shown and where on the path the hand let go."""
     shown = to_show(first, second)
-    (start,) = controls.vector_from_link("t", 1, bound=1) or [0.5]
+    (start,) = controls.vector_from_link("t", 1, bound=1, least=0) or [0.5]
     view = strips(shown, first.dataset, *images)
     return shown, path_view(view, key="way", t=start, path=path, hint="", on_release=keep_t)
 
@@ -193,7 +193,7 @@ def show_corners(card: ModelCard, images: Sequence[int]) -> None:
     """The square of mixtures of four codes."""
     labels, names = cache.held_out(card.dataset).labels, dataset(card.dataset).class_names
     codes = [cache.code_of(card.name, image) for image in images]
-    at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
+    at = controls.vector_from_link("at", 2, bound=1, least=0) or [0.5, 0.5]
     titles = [f"{end}: {names[int(labels[image])]}" for end, image in zip(ENDS, images, strict=True)]
     decoder = shipped(card, "decoder 0")
     corner_grid(decoder, codes, key="corners", at=(at[0], at[1]), names=titles, hint="", on_release=keep_at)
@@ -214,7 +214,7 @@ def explore() -> None:
     with head:
         frame.opening(
             "What lies on the way from one picture to another?",
-            "Drag along the strips. Which film changes evenly, which one jumps, which one shows what is no picture?"
+            "Drag along the strips. Which film changes evenly, which one jumps, and which one passes through nonsense?"
             if walk == WAY
             else "Move over the square, click to keep a place: every picture is a mixture of the codes in the corners.",
         )
@@ -256,10 +256,10 @@ frame.closing(
 - **The autoencoder** was never asked what lies between its codes. It may stand still and then jump: the high peak in
   the curve of changes. Some of its paths cross blurred pictures of nothing, others happen to look fine.
 
-The first pair was picked because it shows the difference; press *Another* a few times before you believe it. Over
-many pairs it is the jumps that tell the two models apart, not the share without a class: on digits the autoencoder
-is even a little ahead there, because a jump skips what lies between. Both numbers, for every model and with their
-spread, stand on the page *Continuity and completeness*.
+The first pair was picked because it shows the difference; press *Another* a few times before you believe it. Over many
+pairs, and with two latents, it is the jumps that tell the two models apart, not the share without a class: on digits
+the autoencoder is even a little ahead there, because a jump skips what lies between. Both numbers, for every model and
+with their spread, stand on the page *Continuity and completeness*.
 """,
     [straight, spherical, blend, step_sizes, uneven, corners_grid, gif],
     """

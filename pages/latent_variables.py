@@ -67,13 +67,13 @@ def estimate(name: str, sigma: float, x: tuple[float, float]) -> None:
         )
         truth, elbo, mean = minus(f"{found.truth:.3f}"), minus(f"{found.elbo:.3f}"), minus(f"{found.q.mean:.2f}")
         st.markdown(
-            f"At today's x, log p(x) = **{truth}**. The encoder's q here is the best Gaussian there is, mean {mean}, "
+            f"At the x above, log p(x) = **{truth}**. The encoder's q here is the best Gaussian there is, mean {mean}, "
             f"standard deviation {found.q.std:.2f}; its ELBO is {elbo}. The posterior has {peaks(found.modes)}. "
             f"{reached(found.lines, COUNTS, GOOD)}"
         )
     st.caption(
         f"Estimated: medians over {REPETITIONS} repetitions of the distance to the exact log p(x); bars from the 10th "
-        "to the 90th of 100. A straight slope of a half means: four times the draws, half the error."
+        "to the 90th of 100. A straight line of slope \u2212½ means: four times the draws, half the error."
     )
 
 
@@ -96,7 +96,7 @@ def why_not() -> None:
     st.subheader("Why not do the same for pictures?", anchor=False)
     st.markdown(
         "Every point of a plain grid is one picture decoded. Choose how fine it is; each latent more multiplies. "
-        f"{AS_FINE} along each latent are as fine as the smallest cells in the section below."
+        f"{AS_FINE} points along each latent are as fine as the smallest cells in the section below."
     )
     points = int(controls.number("Grid points along each latent, g", 5, 1000, AS_FINE, 5, key="points"))
     sizes = lesson.latent_sizes()
@@ -130,9 +130,9 @@ def two_latents() -> None:
         figure = posterior_map(found.near, found.window, found.mean, found.std, None, height=420)
         st.plotly_chart(figure, config=PLOT, key="near")
     st.markdown(
-        f"99 % of the posterior lie on a part of the plane that holds **{found.prior_share:.2%}** of the prior. So the "
-        f"sum took {found.exact.codes:,} codes, placed where they matter, instead of {AS_FINE**2:,} for a plain grid "
-        "as fine."
+        f"99 % of the posterior lie on a part of the plane that holds **{100 * found.prior_share:.2f} %** of the prior."
+        f" So the sum took {found.exact.codes:,} codes, placed where they matter, instead of {AS_FINE**2:,} for a "
+        "plain grid as fine."
     )
     st.caption(
         f"VAE, β = 1, 2 latents, trained on {dataset(DATA).title}; the first held-out image of each class, 10 of "

@@ -143,7 +143,7 @@ def few_images() -> None:
             {
                 "training": [f"{row['train']:.1f}" for row in [*every.values(), whole]],
                 "held out": [f"{row['held_out']:.1f}" for row in [*every.values(), whole]],
-                "gap": [f"{row['held_out'] - row['train']:.1f}" for row in [*every.values(), whole]],
+                "gap": [gap(row) for row in [*every.values(), whole]],
             },
             strong=list(every).index(cure),
         )
@@ -164,6 +164,11 @@ def few_images() -> None:
     )
 
 
+def gap(row: dict[str, float]) -> str:
+    """How many nats dearer held-out images are than training images."""
+    return f"{row['held_out'] - row['train']:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def taught(cure: str, curve: dict[str, list[float]]) -> int:
     """The step whose weights are shown: the last one, or the best one of early stopping."""
     best = min(range(len(curve["step"])), key=curve["held_out"].__getitem__) if cure == STOPPED else -1
@@ -175,8 +180,8 @@ def verdict(cure: str, every: dict[str, dict[str, float]]) -> str:
     plain, own = every["no cure"], every[cure]
     if cure == "no cure":
         return (
-            f"The gap between held-out and training images is **{own['held_out'] - own['train']:.0f} nats**: what was "
-            "learned are these images."
+            f"The gap between held-out and training images is **{own['held_out'] - own['train']:.0f} nats**: the "
+            "model has learned these very images."
         )
     gained = plain["held_out"] - own["held_out"]
     return f"Against no cure, held-out images cost **{abs(gained):.0f} nats {'less' if gained > 0 else 'more'}**."
@@ -213,7 +218,7 @@ def costs() -> None:
         )
     st.caption(
         "Weights and multiplications counted; memory, counted: every weight four times (Adam) and what a step on "
-        f"{found['batch']} images keeps; time: processor time of one core, {found['machine']}, float32, from the "
+        f"{found['batch']} images keeps; time: processor time of one core, float32, from the "
         "median of 8 steps on random pixels. Lines: two untrained VAEs with 16 latents, or with pictures of 32 pixels "
         "a side; crosses: models of this app, trained on MNIST or sprites."
     )

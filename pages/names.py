@@ -139,7 +139,7 @@ def collapse() -> None:
     st.latex(
         r"\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}\Big[\sum_{t=1}^{T} \log p(x_t \mid x_1, \dots, x_{t-1}, z)\Big]"
         r" - {\sum_{j=1}^{Z} \mathrm{KL}_j},\quad\allowbreak "
-        r"{\mathcal{L} = \text{reconstruction} + w(s) \sum_{j} \max(\lambda, \mathrm{KL}_j)}"
+        r"{\mathcal{L} = \text{reconstruction}}\allowbreak {{} + w(s) \sum_{j} \max(\lambda, \mathrm{KL}_j)}"
     )
     st.caption(
         r"$x_t$: letter $t$ of the name, the last one its end. $z$: the code. $\mathrm{KL}_j$: what latent $j$ costs, "

@@ -58,7 +58,9 @@ def plane(
         plane_axis(latent, spacing, n, reach, float(source.mean[latent]), float(source.std[latent])) for latent in axes
     )
     one, two = (f"z{latent + 1}" for latent in axes)
-    texts = [minus(f"{one} = {a:.2f}, {two} = {b:.2f}") for a, b in decoded.codes[:, list(axes)].tolist()]
+    texts = [
+        minus(f"{one}\u00a0=\u00a0{a:.2f}, {two}\u00a0=\u00a0{b:.2f}") for a, b in decoded.codes[:, list(axes)].tolist()
+    ]
     return Sheet(card.title, colour, png(decoded.sheet), texts, across, up), decoded.sheet
 
 
@@ -76,7 +78,8 @@ def origin(cards: list[ModelCard], mode: str) -> str:
     """Where the codes on the screen come from, in words."""
     words = []
     if any(card.beta is not None for card in cards):
-        words.append("Codes of a VAE: the prior, a standard normal.")
+        place = "are drawn from" if mode == DRAWS else "lie about the centre of"
+        words.append(f"A VAE's codes {place} its prior, a standard normal.")
     if any(card.beta is None for card in cards):
         place = "drawn from the Gaussian" if mode == DRAWS else "centred and scaled as the Gaussian"
         words.append(
@@ -144,7 +147,7 @@ def explore() -> None:
                 "turn the temperature up and down.",
             )
     with left:
-        at = controls.vector_from_link("at", 2, bound=1) or [0.5, 0.5]
+        at = controls.vector_from_link("at", 2, bound=1, least=0) or [0.5, 0.5]
         sheet_view([sheet for sheet, _ in made], n, key="sheet", at=(at[0], at[1]), on_release=keep_at)
         each = " by each" if len(shown) > 1 else ""
         frame.honesty(shown, f"{n * n} codes decoded{each}, none of them from an image. {origin(shown, mode)}")

@@ -178,12 +178,17 @@ def show_beat(view: View, threshold: float, noun: str) -> None:
     score = float(view.score[place])
     assert view.labels is not None
     with right:
-        st.metric("Off by (root mean square)", f"{score:.3g}", border=False)
+        st.metric(off_by(view), f"{score:.3g}", border=False)
         alarm = "**Alarm**" if view.alarms(threshold)[place] else "No alarm"
         st.markdown(f"{alarm}: the threshold is {threshold:.3g}.  \nLabel: **{plain(view.names[view.labels[place]])}**")
         st.caption(
             f"{nth % len(order) + 1} of {len(order):,} of this kind, in an order by chance; {called(view, place)}."
         )
+
+
+def off_by(view: View) -> str:
+    """What the number beside a signal is, with its unit."""
+    return f"Off by (root mean square), {plain(view.unit)}"
 
 
 def show_kinds(view: View, threshold: float, noun: str) -> None:
@@ -246,7 +251,7 @@ def without_labels(view: View, task: Task | None, trace: Trace | None) -> None:
         with right:
             rank_ = int(controls.number("Rank (1: the strangest)", 1, min(MOST_RANKS, len(order)), 1, 1, key="rank"))
             place = int(order[rank_ - 1])
-            st.metric("Off by (root mean square)", f"{view.score[place]:.3g}", border=False)
+            st.metric(off_by(view), f"{view.score[place]:.3g}", border=False)
             st.markdown("**Alarm**" if alarms[place] else "No alarm")
             st.caption(f"Rank {rank_} of {len(order):,}: {called(view, place)}.")
         with left, st.container(key="figure"):
@@ -254,7 +259,7 @@ def without_labels(view: View, task: Task | None, trace: Trace | None) -> None:
             st.plotly_chart(figure, config=PLOT, key="beat")
     same = task is not None and not task.held_out
     st.caption(
-        f"An autoencoder with {view.latent} latent{'s' * (view.latent > 1)}, trained on this page: trained on "
+        f"An autoencoder with {view.latent} latent{'s' * (view.latent > 1)}, made on this page: trained on "
         f"{len(view.training_scores['network']):,} signals of {plain(task.source) if task else 'your file'}. "
         + (
             "The ranked signals are the same ones, so none is held-out: the network has seen the strange ones as well, "

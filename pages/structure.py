@@ -150,10 +150,10 @@ def labels_say(card: ModelCard, source: str, method: str, k: int) -> None:
     with right:
         st.table([lesson.scores_row(each, clustering) for each, clustering in found.items()])
         st.markdown(
-            "**Purity** is the share of images whose label is the most frequent one of their cluster; it rises with "
-            "every cluster, so it proves little. **ARI** counts pairs of images that both sides keep together or "
-            "apart, less what chance would give: 0 is chance, 1 is perfect. **NMI** is the information that clusters "
-            "and labels share, from 0 to 1."
+            "**Purity** is the share of images whose label is the most frequent one of their cluster; it tends to "
+            "rise with the number of clusters, so it proves little. **ARI** counts pairs of images that both sides "
+            "keep together or apart, less what chance would give: 0 is chance, 1 is perfect. **NMI** is the "
+            "information that clusters and labels share, from 0 to 1."
         )
 
 

@@ -164,9 +164,10 @@ def invented(kind: Kind, factor: int) -> None:
             f"Lanczos, {row['read']['nearest']:.1%} by Nearest (all {row['held_out']:,})."
         )
     else:
+        gain = f"{found.gains[0]:+.1f}".replace("-", "\u2212")
         st.markdown(
             f"On {found.lost} of the {found.searched:,} pictures that were searched, the network is no nearer to the "
-            f"original than Lanczos; where it gains least, that is {found.gains[0]:+.1f} dB."
+            f"original than Lanczos; where it gains least, that is {gain} dB."
         )
     if not len(numbers):
         st.info(f"None of the first {found.searched:,} held-out pictures changes its class here. Try 4x.")

@@ -128,8 +128,9 @@ def measured() -> None:
         f"ones: shares of them whose digit is recognised, and that are taken for the speaker asked for, or for the one "
         f"recorded. The VQ-VAE had {told['steps']:,} steps of training. As it sounds: through Griffin-Lim. From "
         f"nothing but how often each code occurs, naive Bayes guesses the digit of **{known['digit']:.0%}** of the "
-        f"recordings (chance 10%) and the speaker of **{known['speaker']:.0%}** (chance 17%): that much of the voice "
-        f"is left in the codes. By how often each is used, they would fit into {rate['entropy']:.0f} bits per second."
+        f"recordings (chance {1 / len(DIGITS):.0%}) and the speaker of **{known['speaker']:.0%}** (chance "
+        f"{1 / len(SPEAKERS):.0%}): that much of the voice is left in the codes. By how often each is used, they would "
+        f"fit into {rate['entropy']:.0f} bits per second."
     )
 
 

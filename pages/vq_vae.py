@@ -178,7 +178,7 @@ def write() -> None:
         f"draws code after code in reading order. FID: between {found['samples']:,} samples and {found['images']:,} "
         f"held-out images, by the features of our own classifier ({found['judge']}), so it compares with no published "
         f"one. A code of a held-out image costs {told['code_nats']:.2f} nats under the prior, "
-        f"{found['uniform_nats']:.2f} by chance: {100 * told['saved']:.0f} % saved."
+        f"{found['uniform_nats']:.2f} by chance: {told['saved']:.0%} saved."
     )
 
 

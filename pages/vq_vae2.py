@@ -61,7 +61,7 @@ def explore() -> None:
         f"({bits['bottom']:.0f} bits), out of two books of {config.codes}. Image {number} of "
         f"{frame.held_out_words(lesson.DATA)} Swapped: {changed(own, at, 'top')} of the top, "
         f"{changed(own, at, 'bottom')} of the bottom. The large picture is decoded from both maps. In training the "
-        f"bottom was left out for {100 * config.blank:.0f} % of the images, which the paper does not do: so the "
+        f"bottom was left out for {config.blank:.0%} of the images, which the paper does not do: so the "
         "decoder knows what to make of the top alone. A code is shown as the mean of its cells in the first "
         f"{lesson.BEHIND_BOOK} of these images: one of the top seen alone, one of the bottom by what it adds to the "
         "top, on grey."
@@ -105,8 +105,8 @@ def swap() -> None:
         st.plotly_chart(by_size(lesson.SIZES, *lesson.by_size()), config=PLOT, key="sizes")
         told = scores(lesson.NAME, "top_unexplained", "unexplained")
         st.markdown(
-            f"Of all the variance the top alone explains {100 * (1 - told['top_unexplained']):.0f} %, both "
-            f"{100 * (1 - told['unexplained']):.0f} %."
+            f"Of all the variance the top alone explains {1 - told['top_unexplained']:.0%}, both "
+            f"{1 - told['unexplained']:.0%}."
         )
     mixed = lesson.swapped(first, SIDE)
     with left:
@@ -175,12 +175,13 @@ def compare() -> None:
 
 SEEN = """
 - **Each level has its own codebook.** The top map has a quarter of the bottom's cells; the bottom is chosen once the
-  top is known, so it can leave to it what it says.
+  top is known, so it need not repeat what that says.
 - **The top alone is a blurred picture**: where things are, and their colours. A mixed picture has these from its top,
-  and outlines and texture rather from its bottom: a part of 4 pixels or more moves with the top, smaller ones less.
+  and outlines and texture rather from its bottom: parts of 4 pixels or more come from the top, most of the smaller ones
+  from the bottom.
 - **Samples come in the same order:** a small map first, for which a prior can see the whole, then the large one given
-  it. One top has many bottoms; they differ in detail. Those by chance are worse
-  than those of the prior.
+  it. One top has many bottoms; they differ in detail. Those by chance are worse than those of the
+  prior.
 - **Two levels are not better by themselves.** The copies have a smaller error, for more bits; the samples are no nearer
   to held-out images than those of one level, whose map of 8 x 8 a prior sees as a whole anyway. In the paper's larger
   pictures it could not.

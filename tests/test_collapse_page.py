@@ -108,8 +108,9 @@ def test_the_page_tells_what_was_measured() -> None:
     assert not page.exception and not page.warning and not page.error
     said, drawn = text(page), rows(page)
     assert "VAE, beta 1, 2 latents, trained on MNIST" in said and "10,000 held-out images" in said
-    assert f"{lesson.measured('mnist-2d-vae-beta1', 'mixture')['frechet']:.1f}" in drawn
-    assert f"{100 * lesson.measured('mnist-2d-vae-beta8', 'normal')['coverage']:.0f} %" in drawn
+    assert f'data-head="FID">{lesson.measured("mnist-2d-vae-beta1", "mixture")["frechet"]:.0f}<' in drawn
+    assert f'data-head="covered">{lesson.measured("mnist-2d-vae-beta8", "normal")["coverage"]:.0%}<' in drawn
+    assert 'class="small-table wide"' not in drawn, "every table fits on a phone"
     assert f"more than {lesson.AWAKE:g} nats" in said
 
 

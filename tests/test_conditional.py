@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from torch import Tensor
 
 from tests.conftest import blob_source, blobs
-from tests.lessons import opened
+from tests.lessons import opened, rows
 from ui import cache
 from ui.lessons import conditional as lesson
 from vae_core.errors import InvalidInput
@@ -133,6 +133,7 @@ def test_a_model_with_idle_latents_shows_others_and_says_so() -> None:
 @pytest.mark.parametrize("title", lesson.OFFERED)
 def test_every_model_can_be_chosen(title: str) -> None:
     page = opened("conditional", data=title)
+    assert "right class" in rows(page) and "None" not in rows(page), "what was not measured is a dash"
     assert not page.exception and not page.warning and not page.error
     captions = " ".join(caption.value for caption in page.caption)
     assert title.split()[0] in captions and "2,000 of 10,000 held-out images" in captions

@@ -11,7 +11,7 @@ import torch
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import blob_source, blobs
-from tests.lessons import opened
+from tests.lessons import opened, rows
 from ui import cache
 from ui import code_board as board
 from ui.lessons import discrete as lesson
@@ -172,6 +172,7 @@ def test_the_temperature_leaves_the_winner() -> None:
 @pytest.mark.parametrize("title", lesson.OFFERED)
 def test_every_model_can_be_chosen(title: str) -> None:
     page = opened("discrete", model=title)
+    assert f'class="strong"><th scope="row">{title}<' in rows(page)
     assert not page.exception and not page.warning and not page.error
     assert any(f"trained on MNIST ({title})" in caption.value for caption in page.caption)
 

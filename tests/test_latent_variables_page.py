@@ -145,7 +145,7 @@ def test_the_page_sums_up_the_digit_that_is_asked_for() -> None:
     told = text(page).replace("\N{MINUS SIGN}", "-")
     assert f"log p(x) = **{found.exact.evidence:.3f}** nats" in told
     assert f"ELBO {row['elbo']:.3f}: **{found.exact.evidence - row['elbo']:.2f}** nats too low" in told
-    assert f"took {found.exact.codes:,} codes" in told and f"**{found.prior_share:.2%}**" in told
+    assert f"took {found.exact.codes:,} codes" in told and f"**{100 * found.prior_share:.2f} %**" in told
     assert f"count as {row['prior']['effective'][-1]:,.0f}, those from the encoder" in told
 
 
@@ -232,7 +232,7 @@ def test_dragging_the_observation_solves_it_in_the_browser(app: str, browser: Br
     assert evidence(page) == pytest.approx(float(model.log_evidence(torch.tensor([-1.8, -1.8]).double())), abs=0.2)
     page.mouse.up()
     page.wait_for_url(re.compile(r"at=0\.5"))
-    expect(page.get_by_text(re.compile("At today"))).to_contain_text(f"{abs(evidence(page)):.2f}", timeout=10_000)
+    expect(page.get_by_text(re.compile("At the x above"))).to_contain_text(f"{abs(evidence(page)):.2f}", timeout=10_000)
     page.get_by_role("button", name="Draw 1,000").click()
     page.get_by_role("button", name="Draw z, then x").click()
     expect(page.get_by_test_id("count")).to_have_text("1,001 draws")

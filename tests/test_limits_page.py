@@ -139,6 +139,9 @@ def test_the_figures_name_what_they_show() -> None:
     figure = learning_curves({"a": curve, "b": curve}, "b", 110.0, "all", 400.0)
     assert [line.name for line in figure.data if line.line.color][-2:] == ["b, held-out images", "b, training images"]
     assert figure.data[-1].text == ("best: 180",) and list(figure.data[-1].x) == [200]
+    stopped = {key: values[:2] for key, values in curve.items()}
+    named = learning_curves({"a": stopped, "b": curve}, "b", 110.0, "all", 400.0).layout.annotations
+    assert {each.text for each in named} == {"<b>b</b>", "all"}, "what lies under another line has no name in it"
     ranks, values = {"a": [1, 2], "b": [2, 1]}, {"a": ["x", "y"], "b": ["u", "v"]}
     ranked = rank_lines(["s", "t"], ranks, values, {"a": "A", "b": "B"}, "a")
     assert ranked.data[-1].name == "a" and ranked.data[-1].text == ("<b>A</b>",) * 2

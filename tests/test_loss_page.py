@@ -128,6 +128,7 @@ def test_the_dial_marks_today_and_the_learned_one() -> None:
     figure = figures.dial([("1", "1", "0.71"), ("3", "0.33", "0.41")], [5.0, 0.0], [40.0, 50.0], [2.0, 3.0], 1, 0)
     assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (0.5, 1.5)
     assert figure.data[0].marker.symbol[0] == "diamond"
+    assert [each.yaxis for each in figure.data[1:]] == ["y2", "y3"], "the error has no unit, the KL is in nats"
     assert list(figure.layout.xaxis.ticktext) == ["1<br>1<br>0.71", "3<br>0.33<br>0.41"]
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ui.cards import model_cards
 from vae_core.folders import PROJECT
 
 NAMED = re.findall(r'st\.Page\("pages/(\w+)\.py"', (PROJECT / "app.py").read_text("utf-8"))
@@ -34,6 +35,12 @@ def test_every_page_is_named_in_the_router() -> None:
     files = {path.stem for path in (PROJECT / "pages").glob("*.py")}
     assert set(NAMED) == files
     assert len(NAMED) == len(files)
+
+
+def test_home_leads_to_every_page_in_the_order_of_the_menu() -> None:
+    page = opened("home")
+    linked = [link.proto.page for link in page.get("page_link")]
+    assert sorted(linked) == sorted(LESSONS) and linked == LESSONS
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -102,3 +109,16 @@ def test_a_point_that_is_none_is_refused_on_the_map() -> None:
     assert any("2 numbers from" in warning.value for warning in page.warning)
     page = opened("latent_map", pin="10000")
     assert any("0 to 9999" in warning.value for warning in page.warning)
+
+
+def test_what_the_lesson_on_continuity_says_of_beta_was_measured() -> None:
+    def score(name: str) -> tuple[float, float]:
+        found = model_cards()[name].metrics
+        return found["continuity"]["unevenness"]["mean"], found["completeness"]["coverage"]["mean"]
+
+    for data in ("mnist", "fashion"):
+        (jumps, covers), little, much = (score(f"{data}-2d-{name}") for name in ("ae", "vae-beta0.1", "vae-beta8"))
+        assert little[0] < 0.75 * jumps and little[1] == pytest.approx(covers, abs=0.01), "0.1: more even, no wider"
+        assert much[1] < covers - 0.05, "8: fewer images covered"
+    (jumps, covers), (steps, vae_covers) = score("mnist-10d-ae"), score("mnist-10d-vae-beta1")
+    assert jumps <= steps and covers < vae_covers - 0.1, "ten latents: even, too, but it covers less"

@@ -177,7 +177,8 @@ def test_figures_draw_what_they_are_given() -> None:
     figure = angle_lines([0, 25], np.array([[10.0, 90.0], [0.1, 0.4]]), "#000", 25)
     assert [list(line.y) for line in figure.data] == [[10, 0.1], [90, 0.4]]
     assert "0.40" in figure.layout.annotations[0].text
-    assert len(angle_lines([], np.zeros((0, 1)), "#000", 400).layout.annotations) == 0
+    empty = angle_lines([], np.zeros((0, 1)), "#000", 400)
+    assert [note.text for note in empty.layout.annotations] == ["Nothing has been trained yet."]
 
 
 @pytest.mark.browser

@@ -114,7 +114,7 @@ def test_the_page_shows_what_was_stored() -> None:
     assert f"{view.score[view.places[place]]:.3g}" == page.metric[0].value
     assert beat["layout"]["yaxis"]["title"]["text"] == "standard deviations"
     assert len(kinds["data"][0]["text"]) == 5 and kinds["data"][0]["text"][0].endswith("of 2,627")
-    assert [line["name"] for line in areas["data"]] == ["autoencoder", "PCA", "mean beat"]
+    assert [line["name"] for line in areas["data"]] == ["autoencoder", "PCA", "mean signal"]
     words = text(page)
     assert "trained on 292 normal beats" in words and "4,500 held-out beats" in words and "stored" in words
     assert "not a healthy heart" in words and "Goldberger et al. 2000" in words and "ODC-BY" in words
@@ -296,8 +296,13 @@ def test_the_figures_draw_what_they_are_given() -> None:
     heap = score_heap(scores, None, 0.4, unit="mV")
     assert len(heap.data) == 1 and sum(heap.data[0].y) == 90 and heap.layout.shapes[0].x0 == 0.4
     assert len(score_heap(scores, scores[:40], 0.4, unit="mV").data) == 2
-    bars = kind_bars(["a long name of a class", "b"], [0.1, 0.9], ["1 of 10", "9 of 10"], [False, True])
-    assert list(bars.data[0].x) == [0.1, 0.9] and bars.data[0].y[0] == "a<br>long name of a class"
+    bars = kind_bars(
+        ["a long name of a class", "b"], [0.1, 0.9], ["1 of 10", "9 of 10"], ["", "AUROC 0.9"], [False, True]
+    )
+    assert list(bars.data[0].x) == [0.1, 0.9] and list(bars.data[0].y) == [
+        "a long name<br>of a class",
+        "b<br>AUROC 0.9",
+    ]
     areas = area_curves([1, 2], [[0.9, 0.8], [0.95]], [0.7, 0.75], 0.6, (2, 0.93))
     assert list(areas.data[0].y) == [pytest.approx(0.85), 0.95] and list(areas.data[-1].y) == [0.93]
 

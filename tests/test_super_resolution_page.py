@@ -227,3 +227,17 @@ def test_in_a_browser_a_drawing_is_made_small_and_large_again(app: str, browser:
     expect(page.get_by_text("7 x 7 were given")).to_be_visible()
     expect(page.get_by_text("Made 7 x 7 pixels small")).to_be_visible()
     page.close()
+
+
+def test_the_table_holds_every_result_and_each_failure_has_its_number_under_it() -> None:
+    page = opened("super_resolution", data="digits", factor="4x", wrong="least gained")
+    assert not page.exception
+    shown = pictures(page)
+    table = shown[shown.index('class="small-table wide"') :]
+    for name, factor in CASES:
+        row = lesson.measured(KINDS[name], factor)
+        assert f">{row['psnr'][NETWORK]:.2f}, {row['ssim'][NETWORK]:.3f}<" in table
+    found = lesson.failures(KINDS["digits"], 4)
+    _, done = lesson.held_out_enlarged(KINDS["digits"], 4, tuple(found.least[:9].tolist()))
+    for value in done.made[NETWORK].decibels.tolist():
+        assert f">{value:.1f}</span>" in shown

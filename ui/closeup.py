@@ -38,7 +38,8 @@ def _figure(each: Close) -> str:
     address = png_address(png(to_bytes(each.picture)))  # as it is: the browser draws crisp pixels
     edge = f"border-bottom:4px solid {each.colour}" if each.colour else "border-bottom:4px solid transparent"
     return (
-        '<figure style="margin:0"><figcaption style="line-height:1.3;font-variant-numeric:tabular-nums;'
+        '<figure style="margin:0"><figcaption style="line-height:1.3;font-size:clamp(0.82rem,3.6vw,1rem);'
+        "font-variant-numeric:tabular-nums;"
         f'padding-bottom:4px"><b>{escape(each.name)}</b><br><span style="opacity:.85">{escape(each.words)}</span>'
         f'</figcaption><img src="{address}" alt="{escape(each.name)}, enlarged" '
         f'style="display:block;width:100%;image-rendering:pixelated;{edge}"></figure>'

@@ -81,9 +81,10 @@ function createBoard() {
     const count = chances[0].length;
     cells = chances.map((row, place) => row.map((chance, letter) => cellOf(place, letter, chance)));
     table.style.setProperty("--k", count);
+    const over = el("div", { class: "line head" }, el("span", { class: "over" }, "letter"));
     const head = el("div", { class: "line head" }, el("span", { class: "place" }, "place"),
       ...Array.from({ length: count }, (_, k) => el("span", {}, String(k + 1))), el("span", { class: "kl" }, "nats"));
-    table.replaceChildren(head, ...cells.map((row, place) =>
+    table.replaceChildren(over, head, ...cells.map((row, place) =>
       el("div", { class: "line" }, el("span", { class: "place" }, String(place + 1)), ...row,
         el("span", { class: "kl" }, kl[place].toFixed(1)))));
   }

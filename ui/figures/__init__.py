@@ -117,7 +117,7 @@ def factor_heat(share: np.ndarray, latents: Sequence[str], factors: Sequence[str
     figure = go.Figure(
         go.Heatmap(
             z=share,
-            x=[factor.replace(" ", "<br>") for factor in factors],
+            x=[factor.removeprefix("position ") for factor in factors],  # five heads beside each other on a phone
             y=list(latents),
             zmin=0,
             zmax=1,
@@ -132,8 +132,8 @@ def factor_heat(share: np.ndarray, latents: Sequence[str], factors: Sequence[str
     )
     plain(figure, height=72 + 34 * len(latents))
     figure.update_xaxes(side="top", showgrid=False, tickangle=0)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_layout(margin={"l": 48, "t": 56, "b": 16})
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=False)
+    figure.update_layout(margin={"l": 48, "r": 4, "t": 56, "b": 16})
     return figure
 
 

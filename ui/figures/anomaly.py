@@ -29,9 +29,9 @@ def heat_scale(name: str, most: float) -> str:
     stops = ", ".join(sample_colorscale(SCALE, [i / 8 for i in range(9)]))
     room = "clamp(0px, (100vw - 640px) * 9, 11.8rem)"  # under the pictures: beside their names, on a phone below them
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:2px 12px;align-items:center;max-width:36rem;'
+        '<div style="display:flex;gap:12px;align-items:center;max-width:36rem;'
         f'margin-left:{room}"><span>{name}: 0</span>'
-        f'<span style="flex:1 1 120px;height:14px;border-radius:3px;background:linear-gradient(to right, {stops})">'
+        f'<span style="flex:1 1 60px;height:14px;border-radius:3px;background:linear-gradient(to right, {stops})">'
         f"</span><span>{most:.2g}</span></div>"
     )
 

@@ -38,7 +38,10 @@ def fidelity_curves(
         type="rect", x0=trained[0], x1=trained[1], y0=0, y1=1, yref="paper", layer="below", line={"width": 0},
         fillcolor=ACCENT, opacity=0.1,
     )  # fmt: skip
-    figure.add_shape(type="line", x0=today, x1=today, y0=0, y1=1, yref="paper", line={"width": 1.5, "color": INACTIVE})
+    for _, (low, high) in AXES:  # not through the words between the panels
+        figure.add_shape(
+            type="line", x0=today, x1=today, y0=low, y1=high, yref="paper", line={"width": 1.5, "color": INACTIVE}
+        )
     figure.add_annotation(
         x=trained[1], y=0.5, yref="paper", xanchor="right", yanchor="middle", text="trained up to here",
         showarrow=False, font={"size": LABEL_SIZE},

@@ -51,7 +51,7 @@ def over_seeds(scored: Mapping[str, Mapping[str, Sequence[float]]], metrics: Map
             marker={"color": colour, "symbol": symbol, "size": 9},
             hovertemplate=f"{method}: %{{x:.3f}}<extra></extra>",
         )  # fmt: skip
-    plain(figure, height=116 + 74 * len(metrics), x="score of one seed; the bar is the median")
+    plain(figure, height=116 + 74 * len(metrics), x="score (bar: median)")
     for row in range(1, len(metrics)):
         figure.add_hline(y=row - 0.5, line={"color": INACTIVE, "width": 1}, opacity=0.5)
     figure.update_xaxes(range=[-0.02, 1.02], fixedrange=True)

@@ -67,11 +67,11 @@ def learning_curves(
                 showlegend=strong,
                 hovertemplate="step %{x:,}: %{y:.1f} nats<extra>" + f"{name}, {words}</extra>",
             )
-        figure.add_annotation(
-            x=curve["step"][-1], y=heights.get(name, curve["held_out"][-1]), xanchor="left", xshift=6, showarrow=False,
-            yanchor="middle" if name in heights else "bottom",
-            text=f"<b>{name}</b>" if strong else name, font={"size": LABEL_SIZE},
-        )  # fmt: skip
+        if name in heights:  # one that stopped early lies under another's beginning; the legend names it, if chosen
+            figure.add_annotation(
+                x=end, y=heights[name], xanchor="left", xshift=6, showarrow=False,
+                text=f"<b>{name}</b>" if strong else name, font={"size": LABEL_SIZE},
+            )  # fmt: skip
     if today in curves:
         held_out = list(curves[today]["held_out"])
         best = min(range(len(held_out)), key=held_out.__getitem__)
@@ -164,5 +164,5 @@ def rank_lines(
         )
     plain(figure, height=400, y="rank, 1 is best")
     figure.update_yaxes(range=[len(ranks) + 0.5, 0.4], dtick=1, tick0=1, fixedrange=True)
-    figure.update_xaxes(type="category", fixedrange=True, showgrid=True, tickangle=0)
+    figure.update_xaxes(type="category", fixedrange=True, showgrid=True, autotickangles=[0, 60])
     return figure

@@ -23,7 +23,7 @@ def dial(
     today: int, learned: int,
 ) -> go.Figure:  # fmt: skip
     """Every model of the dial from left to right, named by C, beta and sigma. Above: by how many nats its ELBO falls
-    short of the best; below: its squared error and its KL. A band stands behind today's."""
+    short of the best; below, each on a scale of its own: its squared error and its KL. A band stands behind today's."""
     places = list(range(len(numbers)))
     figure = go.Figure()
     figure.add_scatter(
@@ -34,13 +34,12 @@ def dial(
                 "symbol": ["diamond" if place == learned else "circle" for place in places]},
         hovertemplate="%{customdata:,.0f} nats below the best ELBO<extra></extra>",
     )  # fmt: skip
-    bars = (("squared error, summed over pixels", errors, ERROR), ("KL, nats per image", kls, KL))
-    for name, values, colour in bars:
+    bars = (("squared error, summed over pixels", errors, ERROR, "y2"), ("KL, nats per image", kls, KL, "y3"))
+    for name, values, colour, axis in bars:
         figure.add_bar(
-            x=places, y=list(values), name=name, yaxis="y2", marker_color=colour, text=[_bar(v) for v in values],
+            x=places, y=list(values), name=name, yaxis=axis, marker_color=colour, text=[_bar(v) for v in values],
             textposition="outside", textfont={"size": LABEL_SIZE - 1}, textangle=0, constraintext="none",
-            cliponaxis=False,
-            hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
+            cliponaxis=False, hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
         )  # fmt: skip
     plain(figure, height=452)
     figure.add_shape(
@@ -57,20 +56,22 @@ def dial(
             text=f"<b>{name}</b>", showarrow=False, font={"size": LABEL_SIZE},
         )  # fmt: skip
     ticks = [each for each in GAPS if each <= 3 * max(gaps)]
+    bare = {"showgrid": False, "fixedrange": True, "showticklabels": False}
     figure.update_layout(
-        margin={"t": 34, "b": 66, "l": 62}, bargap=0.18, bargroupgap=0.05,
-        legend={"y": 0.49, "yanchor": "bottom"},
+        margin={"t": 34, "b": 66, "l": 66}, bargap=0.4, showlegend=False,
         xaxis={"tickvals": places, "ticktext": ["<br>".join(each) for each in numbers], "tickangle": 0,
-               "range": [-0.55, len(places) - 0.45], "showgrid": False, "fixedrange": True, "anchor": "y2"},
-        yaxis={"domain": [0.69, 1], "tickvals": np.log10(1 + np.asarray(ticks)).tolist(), "fixedrange": True,
-               "ticktext": [f"{each:,}" for each in ticks], "rangemode": "tozero"},
-        yaxis2={"domain": [0, 0.47], "showgrid": False, "fixedrange": True, "showticklabels": False,
-                "range": [0, 1.18 * max(*errors, *kls)]},
+               "range": [-0.55, len(places) - 0.45], "showgrid": False, "fixedrange": True, "anchor": "y3"},
+        yaxis={"domain": [0.72, 1], "tickvals": np.log10(1 + np.asarray(ticks)).tolist(), "fixedrange": True,
+               "ticktext": [f"{each:,}" for each in ticks], "rangemode": "tozero", "automargin": False},
+        yaxis2={"domain": [0.36, 0.56], "range": [0, max(errors)], **bare},
+        yaxis3={"domain": [0, 0.2], "range": [0, max(kls)], **bare},
     )  # fmt: skip
-    figure.add_annotation(
-        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", showarrow=False, yshift=4,
-        text="nats below the best ELBO (log)", font={"size": LABEL_SIZE},
-    )  # fmt: skip
+    titles = ((1, "nats below the best ELBO (log)", 4), (0.56, bars[0][0], 22), (0.2, bars[1][0], 22))
+    for top, name, above in titles:
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=top, yref="paper", yanchor="bottom", showarrow=False, yshift=above,
+            text=name, font={"size": LABEL_SIZE},
+        )  # fmt: skip
     return figure
 
 

@@ -224,7 +224,8 @@ def error_bars(
     top = max(1.45 * largest, 1.1 * (limit or 0))  # with room for the numbers
     figure.update_layout(barmode="group", bargap=0.35, margin={"t": 40, "b": 48})
     figure.update_yaxes(range=[0, top], fixedrange=True)
-    figure.update_xaxes(type="category", fixedrange=True)
+    words = [name.replace(" ", "<br>") for name in names]  # level and in two lines: on a phone they would tilt
+    figure.update_xaxes(type="category", fixedrange=True, tickvals=list(names), ticktext=words, tickangle=0)
     if limit is not None:
         figure.add_hline(
             y=limit, name=limit_name, showlegend=True, line={"dash": "dash", "width": 1.5, "color": INACTIVE}

@@ -82,7 +82,12 @@ def angle_lines(steps: Sequence[int], angles: np.ndarray, colour: str, last: int
     plain(figure, height=340, x="training step (each on all images)", y="principal angle to PCA, degrees")
     figure.update_xaxes(range=[0, max(last, 1)], fixedrange=True)
     figure.update_yaxes(range=[-1, 92], tickvals=[0, 15, 30, 45, 60, 75, 90], fixedrange=True)
-    if len(steps):
+    if not len(steps):
+        figure.add_annotation(
+            x=0.5, y=0.5, xref="paper", yref="paper", text="Nothing has been trained yet.", showarrow=False,
+            font={"size": LABEL_SIZE},
+        )  # fmt: skip
+    else:
         figure.add_annotation(
             x=steps[-1], y=float(angles[-1, -1]), text=f"<b>largest: {angles[-1, -1]:.2f}°</b>", showarrow=False,
             xanchor="right" if steps[-1] > 0.5 * last else "left", yanchor="bottom", yshift=6,

@@ -43,7 +43,7 @@ def variance_lines(curves: Sequence[Curve], *, x: str, log: bool) -> go.Figure:
             hovertemplate="measured: %{y:.3g}<extra>" + curve.name + "</extra>",
         )  # fmt: skip
     plain(figure, height=380, x=x, y="variance of the gradient")
-    figure.update_yaxes(type="log", dtick=1, fixedrange=True)
+    figure.update_yaxes(type="log", dtick=1, tickformat=",~g", fixedrange=True)
     figure.update_xaxes(fixedrange=True)
     if log:
         ticks = sorted({value for curve in curves for value in curve.x})

@@ -63,6 +63,6 @@ def plane(models: list[Placed]) -> go.Figure:
         y="sharpness, share of real images'",
     )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(range=[high + 0.35 * room, low - 0.35 * room], fixedrange=True, nticks=6)
+    figure.update_xaxes(range=[high + 0.35 * room, low - 0.35 * room], fixedrange=True, nticks=6, tickformat=".2f")
     figure.update_yaxes(range=[-0.12, 1.18 * max(1.0, *heights)], fixedrange=True, nticks=6)
     return figure

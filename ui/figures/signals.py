@@ -118,18 +118,31 @@ def score_heap(scores: np.ndarray, training: np.ndarray | None, threshold: float
     return figure
 
 
-def kind_bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], odd: Sequence[bool]) -> go.Figure:
-    """The share of each class that raises an alarm, the first one on top, with a text at each bar's end."""
-    names = [name.replace(" ", "<br>", 1) if len(name) > LONGEST else name for name in names]
+def in_two_lines(name: str) -> str:
+    """A name broken at the space that is nearest to its middle, if it has one."""
+    spaces = [place for place, letter in enumerate(name) if letter == " "]
+    if not spaces:
+        return name
+    place = min(spaces, key=lambda each: abs(each - len(name) / 2))
+    return f"{name[:place]}<br>{name[place + 1 :]}"
+
+
+def kind_bars(
+    names: Sequence[str], shares: Sequence[float], texts: Sequence[str], under: Sequence[str], odd: Sequence[bool]
+) -> go.Figure:
+    """The share of each class that raises an alarm, the first one on top, with a text at each bar's end, and one
+    under each name."""
+    names = [in_two_lines(name) if len(name) > LONGEST else name for name in names]
+    names = [f"{name}<br>{text}" if text else name for name, text in zip(names, under, strict=True)]
     figure = go.Figure()
     figure.add_bar(
         x=list(shares), y=list(names), orientation="h", text=list(texts), textposition="outside", cliponaxis=False,
         textfont={"size": LABEL_SIZE}, marker_color=[STRANGE_COLOUR if each else NORMAL_COLOUR for each in odd],
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )  # fmt: skip
-    plain(figure, height=88 + 48 * len(names), x="share that raises an alarm")
+    plain(figure, height=88 + 62 * len(names), x="share that raises an alarm")
     figure.update_layout(bargap=0.35, showlegend=False)
-    figure.update_xaxes(range=[0, 2.3], tickvals=[0, 0.5, 1], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(range=[0, 2.1], tickvals=[0, 0.5, 1], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=list(names)[::-1], automargin=True, fixedrange=True)
     return figure
 
@@ -150,7 +163,7 @@ def area_curves(
         line={"color": colour, "width": 3, "dash": dash}, marker={"size": 9, "symbol": symbol, "color": colour},
         hovertemplate="%{x} latents: %{y:.3f}<extra>autoencoder</extra>",
     )  # fmt: skip
-    for name, title, values in (("pca", "PCA", list(pca)), ("mean", "mean beat", [mean] * len(latents))):
+    for name, title, values in (("pca", "PCA", list(pca)), ("mean", "mean signal", [mean] * len(latents))):
         colour, dash, symbol = METHOD_LOOKS[name]
         figure.add_scatter(
             x=list(latents), y=values, name=title, mode="lines+markers" if name == "pca" else "lines",

@@ -52,7 +52,10 @@ def score_curves(series: Sequence[Series], today: int, reach: int, *, revealed: 
             x=0.5, y=0.21, xref="paper", yref="paper", showarrow=False, font={"size": LABEL_SIZE},
             text="Hidden, until you reveal the labels.",
         )  # fmt: skip
-    figure.add_shape(type="line", x0=today, x1=today, y0=0, y1=1, yref="paper", line={"color": INACTIVE, "width": 1.5})
+    for low, high in (TOP, BOTTOM) if revealed else (TOP,):  # not through the words between the panels
+        figure.add_shape(
+            type="line", x0=today, x1=today, y0=low, y1=high, yref="paper", line={"color": INACTIVE, "width": 1.5}
+        )
     figure.update_layout(
         yaxis={"domain": list(TOP), "fixedrange": True, "rangemode": "tozero"},
         yaxis2={

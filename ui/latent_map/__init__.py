@@ -52,7 +52,7 @@ class Pane:
     covariance: Sequence[Sequence[float]] | Sequence[float] | None  # [Z, Z], or its diagonal [Z], of the Gaussian
     # around `centre`, in latent units; None draws no rings
     gaussian: str = "the prior"  # what that Gaussian is, in words
-    noun: str = "test images"
+    noun: str = "held-out images"
 
 
 @dataclass(frozen=True)

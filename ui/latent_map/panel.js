@@ -92,7 +92,7 @@ class PinStrip {
 
   empty() {
     this.title.textContent = "Nothing pinned yet";
-    this.note.textContent = "Click a point: its image, what its code decodes to, and fresh draws from its posterior appear here.";
+    this.note.textContent = "Click a point: its image, what its code decodes to and, of a VAE, fresh draws from its posterior appear here.";
     this.images.replaceChildren();
     this.draws.replaceChildren();
     this.again.hidden = true;

@@ -100,23 +100,19 @@ def opinion(data: str, picture: Tensor) -> tuple[int, float]:
     return int(best.indices), float(best.values)
 
 
-def compared(name: str, other: str | None) -> list[dict[str, Any]]:
-    """What the models score on held-out images; nats per image."""
-    rows = []
-    for each in (name, other):
+def compared(name: str, other: str | None) -> dict[str, dict[str, str]]:
+    """What the models score on held-out images, by model, then by column; nats per image."""
+    rows = {}
+    for each, kind in ((name, "conditional VAE"), (other, "VAE")):
         if each is None:
             continue
-        loaded = cache.checkpoint(each)
         found = scores(each, "recon", "kl", "elbo")
-        rows.append(
-            {
-                "model": f"{'conditional VAE' if each == name else 'VAE'}, {loaded.model.config.latent} latents",  # type: ignore[union-attr]
-                "reconstruction": found["recon"],
-                "KL to the prior": found["kl"],
-                "-ELBO": -found["elbo"],
-                "draws of the class asked for": found.get("obeyed"),
-            }
-        )
+        rows[f"{kind}, {cache.checkpoint(each).model.config.latent} latents"] = {  # type: ignore[union-attr]
+            "reconstruction": f"{found['recon']:.1f}",
+            "KL": f"{found['kl']:.1f}",
+            "\u2212ELBO": f"{-found['elbo']:.1f}",
+            "right class": f"{found['obeyed']:.1%}" if "obeyed" in found else "\u2013",
+        }
     return rows
 
 

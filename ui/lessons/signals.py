@@ -307,7 +307,7 @@ def honest(view: View, name: str, task: Task | None, here: bool, noun: str) -> s
     """Which network (trained here or before), which data, how many, held out or not."""
     count, learned = len(view.score), len(view.training_scores["network"])
     strange = int(view.strange.sum()) if view.strange is not None else 0
-    which = "trained on this page" if here else "stored, trained before with the same settings"
+    which = "made on this page" if here else "stored, made before with the same settings"
     told = (
         f"An autoencoder with {view.latent} latent{'s' * (view.latent > 1)}, {which}: trained on {learned:,} normal "
         f"{noun}s and nothing else. Scored: {count:,} held-out {noun}s, {strange:,} of them strange. The threshold "

@@ -174,9 +174,9 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 /** Round to `digits` decimals, as a number. */
 const rounded = (value, digits) => Number(value.toFixed(digits));
 
-/** "+1.40", with a true minus sign, so that columns of numbers stay in line. */
+/** "+1.40", with a true minus sign, so that columns of numbers stay in line; nothing is "\u22120.00". */
 const signed = (value, digits = 2) =>
-  (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
+  (rounded(value, digits) < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
 
 /** A code as text: "z = (0.42, −1.10)"; long codes are left to `data-z`. */
 const codeText = (z) =>

@@ -1,5 +1,8 @@
 // Traversals: a row for each latent, scrubbed by hand; the others rest at the base code.
 
+/** A row's label and its note, on a line each where the label ends with one. */
+const titleOf = ({ label, note }) => (label.endsWith("\n") ? label + note : `${label}  ${note}`);
+
 /** One model's rows and its large picture. `view` offers {stage, data(), report(pane), number}. */
 function createPane(view) {
   let spec;
@@ -136,7 +139,7 @@ function createPane(view) {
     view.stage.show();
   });
   save.addEventListener("click", () => savePng(filmPicture(node,
-    rows.map(({ spec: { label, note }, frames }) => ({ title: `${label}  ${note}`, frames }))), "traversals"));
+    rows.map((row) => ({ title: titleOf(row.spec), frames: row.frames }))), "traversals"));
 
   return {
     node,
@@ -160,7 +163,7 @@ function createPane(view) {
       name.hidden = !spec.title;
       rows.forEach((row, i) => {
         row.spec = spec.rows[i];
-        row.title.textContent = `${row.spec.label}  ${row.spec.note}`;
+        row.title.textContent = titleOf(row.spec);
         row.state.hidden = row.spec.active;
         row.node.classList.toggle("quiet", !row.spec.active);
         row.node.setAttribute("aria-label", `${row.spec.label}, ${row.spec.note}${row.spec.active ? "" : ", inactive"}`);

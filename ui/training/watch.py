@@ -182,6 +182,11 @@ def curves(run: Run) -> None:
             # The newest belongs to the last frame; under early stopping the last one shows the best at the end.
             terms_of = held_out_of(run) if run.is_finished else measured[-1]["held_out"]
             per_latent(run, terms_of["kl_per_latent"], colour)
+    if events:
+        st.caption(
+            "Lines: means over training batches. Points: means over the held-out images. The first, steep part of a "
+            "line may leave its figure."
+        )
 
 
 def per_latent(run: Run, kl: list[float], colour: str) -> None:
