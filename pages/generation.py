@@ -150,9 +150,9 @@ def show_numbers(cards: Sequence[ModelCard], source: str) -> None:
     st.caption(
         ("" if cache.has_judge(data) else f"No classifier knows {dataset(data).title}, so only holes are counted. ")
         + f"Dot: {MANY:,} draws from each place, not those above, or copies of the first {MANY:,} held-out images. "
-        f"Bar: 95 % interval; behind ±: one standard error. *Without a clear class*: our "
+        f"Bar: 95% interval; behind ±: one standard error. *Without a clear class*: our "
         f"classifier gives less than {THRESHOLD} to every class. *In a hole*: farther from every held-out code than 99 "
-        "of 100 held-out codes are from their nearest other one; so of codes that come from data 1 % would be. "
+        "of 100 held-out codes are from their nearest other one; so of codes that come from data 1% would be. "
         "*Kinds*: how many equally frequent classes the classifier's answers are worth."
     )
 
@@ -298,7 +298,7 @@ def show_dimensions(shown: Sequence[ModelCard]) -> None:
         st.plotly_chart(figure, config=PLOT, key="box over latents")
     st.caption(
         f"The share of the box's volume that lies within one data radius of a code; {MANY:,} uniform draws against the "
-        f"codes of the first {lesson.FEW:,} of {frame.held_out_words(data)} The bars are 95 % intervals. Grey line: "
+        f"codes of the first {lesson.FEW:,} of {frame.held_out_words(data)} The bars are 95% intervals. Grey line: "
         "codes of the best linear autoencoder of each size, the principal components. Dots: the models here. "
         "More images would find more of the box near data, in every dimension."
     )

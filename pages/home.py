@@ -73,11 +73,6 @@ def show_chapters(group: str) -> None:
             st.markdown(f"{question} :gray[{chapter.replace(' ', NO_BREAK)}]")
 
 
-def well_counted(device: str | None) -> str | None:
-    """A device's name as the run wrote it, where "1 threads" may stand."""
-    return device and device.replace(" 1 threads", " 1 thread")
-
-
 go_through_the_router()
 words, picture = st.columns([5, 4], gap="large", vertical_alignment="top")
 with words:
@@ -113,7 +108,7 @@ for complaint in damaged_models():
     st.warning(complaint)
 st.markdown(
     f"Whatever your hand drags is decoded in your own browser, from the model's own weights. The server decodes the "
-    f"rest on its CPU; training takes the best device that it has: **{well_counted(device_title(pick_device()))}**."
+    f"rest on its CPU; training takes the best device that it has: **{device_title(pick_device())}**."
 )
 st.dataframe(
     [
@@ -126,7 +121,7 @@ st.dataframe(
             if "elbo" in card.metrics and card.beta is not None
             else None,
             "steps": card.training.get("steps"),
-            "trained on": well_counted(card.training.get("device")),
+            "trained on": card.training.get("device"),
         }
         for cards in families().values()
         for card in cards

@@ -130,7 +130,7 @@ def two_latents() -> None:
         figure = posterior_map(found.near, found.window, found.mean, found.std, None, height=420)
         st.plotly_chart(figure, config=PLOT, key="near")
     st.markdown(
-        f"99 % of the posterior lie on a part of the plane that holds **{100 * found.prior_share:.2f} %** of the prior."
+        f"99% of the posterior lie on a part of the plane that holds **{100 * found.prior_share:.2f}%** of the prior."
         f" So the sum took {found.exact.codes:,} codes, placed where they matter, instead of {AS_FINE**2:,} for a "
         "plain grid as fine."
     )

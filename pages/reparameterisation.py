@@ -137,7 +137,7 @@ def spread() -> None:
     ratio = counts["score"].exact[0] / counts["pathwise"].exact[0]
     st.caption(
         r"Variance summed over both coordinates of the gradient for the mean, $\sigma$ = 1. Lines: closed form. "
-        f"Points: measured over {lesson.REPEATS:,} repetitions, with 95 % error bars. Left: mean at (0, 0), where one "
+        f"Points: measured over {lesson.REPEATS:,} repetitions, with 95% error bars. Left: mean at (0, 0), where one "
         f"draw of the score function varies {ratio:,.0f} times as much as a pathwise one. Right: K = 1. Baseline: "
         "the mean loss, known here; leave-one-out takes the mean over the other draws and needs two."
     )

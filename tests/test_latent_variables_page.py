@@ -145,7 +145,7 @@ def test_the_page_sums_up_the_digit_that_is_asked_for() -> None:
     told = text(page).replace("\N{MINUS SIGN}", "-")
     assert f"log p(x) = **{found.exact.evidence:.3f}** nats" in told
     assert f"ELBO {row['elbo']:.3f}: **{found.exact.evidence - row['elbo']:.2f}** nats too low" in told
-    assert f"took {found.exact.codes:,} codes" in told and f"**{100 * found.prior_share:.2f} %**" in told
+    assert f"took {found.exact.codes:,} codes" in told and f"**{100 * found.prior_share:.2f}%**" in told
     assert f"count as {row['prior']['effective'][-1]:,.0f}, those from the encoder" in told
 
 

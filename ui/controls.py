@@ -87,8 +87,8 @@ def vector_from_link(
     if len(values) == length and all(low <= v <= bound and (v.is_integer() or not whole) for v in values):
         return values
     st.warning(
-        f"The link asks for {key} = {arrived[:60]!r}; allowed: {length} {'whole ' * whole}numbers from {low:g} to "
-        f"{bound:g}, separated by commas."
+        f"The link asks for {key} = {arrived[:60]!r}; allowed: {length} {'whole ' * whole}number{'s' * (length > 1)} "
+        f"from {low:g} to {bound:g}, separated by commas."
     )
     del st.query_params[key]
     return None

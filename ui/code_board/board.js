@@ -66,7 +66,7 @@ function createBoard() {
 
   function cellOf(place, letter, chance) {
     const cell = el("button", { type: "button", class: "cell", "data-testid": `letter-${place}-${letter}`,
-      "aria-label": `Place ${place + 1}, letter ${letter + 1}, probability ${(100 * chance).toFixed(0)} %` });
+      "aria-label": `Place ${place + 1}, letter ${letter + 1}, probability ${(100 * chance).toFixed(0)}%` });
     cell.style.setProperty("--chance", chance);
     cell.addEventListener("click", () => choose(letters.map((old, i) => (i === place ? letter : old))));
     cell.addEventListener("pointerenter", (event) => {

@@ -46,7 +46,7 @@ function createMap() {
     const share = component.data.usage[here];
     const others = map.flat().filter((code) => code === here).length - 1;
     said.textContent = `row ${at[0] + 1}, column ${at[1] + 1}: code ${here}; `
-      + (share ? `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} % of all choices` : "dead: no held-out image has it")
+      + (share ? `${(100 * share).toFixed(share < 0.01 ? 2 : 1)}% of all choices` : "dead: no held-out image has it")
       + (others > 0 ? `; ${others} more here` : "");
   }
 
@@ -96,7 +96,7 @@ function createMap() {
     book.style.setProperty("--atlas", `url(${atlas})`);
     book.style.setProperty("--size", `${100 * across}% ${100 * rows}%`);
     const nodes = order.map((code, place) => {
-      const share = usage[code] ? `${(100 * usage[code]).toPrecision(2)} % of all choices` : "dead";
+      const share = usage[code] ? `${(100 * usage[code]).toPrecision(2)}% of all choices` : "dead";
       const node = el("button", { type: "button", class: usage[code] ? "code" : "code dead", title: `code ${code}, ${share}`,
         "aria-label": `Code ${code}, ${share}`, "data-testid": `code-${code}` });
       node.style.backgroundPosition = `${(100 * (place % across)) / (across - 1)}% ${(100 * Math.floor(place / across)) / Math.max(1, rows - 1)}%`;

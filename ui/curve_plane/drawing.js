@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LOG_2PI = Math.log(2 * Math.PI);
-const DRAWN = 2.576; // the curve is drawn for codes up to here: 99 % of the prior
+const DRAWN = 2.576; // the curve is drawn for codes up to here: 99% of the prior
 
 /** An SVG element; every one keeps the width of its lines whatever the size of the picture. */
 function shape(name, attributes = {}, ...children) {

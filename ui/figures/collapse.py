@@ -60,12 +60,12 @@ def by_class(
     for axis, values, word in (("y", drawn, "of the samples"), ("y2", covered, "covered")):
         figure.add_bar(
             x=x, y=[100 * value for value in values], yaxis=axis, marker_color=colours, text=list(names),
-            textposition="none", hovertemplate=f"%{{text}}: %{{y:.0f}} % {word}<extra></extra>", showlegend=False,
+            textposition="none", hovertemplate=f"%{{text}}: %{{y:.0f}}% {word}<extra></extra>", showlegend=False,
         )  # fmt: skip
     figure.add_scatter(
         x=x, y=[100 * value for value in of_data], mode="markers", name="share in the data", text=list(names),
         marker={"symbol": "line-ew", "size": 26, "line": {"width": 3, "color": INACTIVE}},
-        hovertemplate="%{text}: %{y:.0f} % of the data<extra></extra>",
+        hovertemplate="%{text}: %{y:.0f}% of the data<extra></extra>",
     )  # fmt: skip
     plain(figure, height=470, x="class")
     title = {"font": {"size": LABEL_SIZE}}

@@ -110,7 +110,7 @@ def by_source(
     y: str,
     top: float,
 ) -> go.Figure:
-    """One number of each model for each place that codes come from, with 95 % intervals; today's place on a band."""
+    """One number of each model for each place that codes come from, with 95% intervals; today's place on a band."""
     figure = go.Figure()
     for place, (name, own, spread, colour) in enumerate(zip(names, values, errors, colours, strict=True)):
         shift = 0.13 * (2 * place - len(names) + 1)
@@ -143,14 +143,14 @@ def box_over_dimensions(
     models: Sequence[tuple[str, int, str]],
     dots: Sequence[Share],
 ) -> go.Figure:
-    """The share of the box near data over the number of latents, with 95 % intervals: a line, and a dot for each of
+    """The share of the box near data over the number of latents, with 95% intervals: a line, and a dot for each of
     the models (name, latents, colour)."""
     figure = go.Figure()
     figure.add_scatter(
         x=list(latents), y=[100 * share.value for share in line], mode="lines+markers", cliponaxis=False,
         error_y={"type": "data", "array": [196 * share.standard_error for share in line], "thickness": 2, "width": 0},
         line={"color": INACTIVE, "width": 3}, marker={"size": 9},
-        hovertemplate="%{x} principal components: %{y:.1f} ± %{error_y.array:.1f} %<extra></extra>",
+        hovertemplate="%{x} principal components: %{y:.1f} ± %{error_y.array:.1f}%<extra></extra>",
     )  # fmt: skip
     for (name, count, colour), share in zip(models, dots, strict=True):
         figure.add_scatter(
@@ -159,7 +159,7 @@ def box_over_dimensions(
             error_y={"type": "data", "array": [196 * share.standard_error], "thickness": 3, "width": 0},
             marker={"color": colour, "size": 14, "line": {"width": 2, "color": "#ffffff"}},
             textfont={"size": LABEL_SIZE},
-            hovertemplate=f"{name}, {count} latents: " + "%{y:.1f} ± %{error_y.array:.1f} %<extra></extra>",
+            hovertemplate=f"{name}, {count} latents: " + "%{y:.1f} ± %{error_y.array:.1f}%<extra></extra>",
         )  # fmt: skip
     plain(figure, height=380, x="latents", y="share of the box near data, %")
     figure.update_xaxes(tickvals=list(latents), range=[0.5, max([*latents, *(count for _, count, _ in models)]) + 1.5])

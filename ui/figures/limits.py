@@ -30,7 +30,7 @@ def edge_lines(
             mode="lines+markers",
             line={"color": colour, "width": 2.5},
             marker={"symbol": mark, "size": [16 if i == today else 9 for i in range(len(names))]},
-            hovertemplate="%{x} latents: %{y:.0f} %<extra>" + name + "</extra>",
+            hovertemplate="%{x} latents: %{y:.0f}%<extra>" + name + "</extra>",
         )
     figure.add_hline(y=100, line={"dash": "dash", "width": 1.5, "color": INACTIVE})
     figure.add_annotation(

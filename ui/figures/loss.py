@@ -197,7 +197,7 @@ def logvar_bars(
             x=0.5 * (edges[:-1] + edges[1:]), y=100 * counts / len(values), name=name, marker_color=colour,
             opacity=0.75,
             width=(ends[1] - ends[0]) / bins,
-            hovertemplate=f"{name}<br>log-variance %{{x:.1f}}: %{{y:.1f}} %<extra></extra>",
+            hovertemplate=f"{name}<br>log-variance %{{x:.1f}}: %{{y:.1f}}%<extra></extra>",
         )  # fmt: skip
     plain(figure, height=400, x="log-variance (0: as wide as the prior)", y="% of values")
     figure.add_vline(x=0, line={"color": INACTIVE, "width": 1.5, "dash": "dot"})

@@ -24,7 +24,7 @@ def usage_lines(shares: Mapping[str, Sequence[float]]) -> go.Figure:
         figure.add_scatter(
             x=np.arange(1, len(alive) + 1), y=100 * alive, mode="lines", name=name,
             line={"color": colour, "width": 3, "dash": dash},
-            hovertemplate="code of rank %{x}: %{y:.2f} % of all choices<extra>" + name + "</extra>",
+            hovertemplate="code of rank %{x}: %{y:.2f}% of all choices<extra>" + name + "</extra>",
         )  # fmt: skip
     count = max(len(values) for values in shares.values())
     figure.add_hline(y=100 / count, line={"width": 1.5, "dash": "dash", "color": INACTIVE})

@@ -17,12 +17,12 @@ def by_size(sizes: Sequence[str], top: Sequence[float], both: Sequence[float], n
     for name, values, colour in zip(("top alone explains", "both explain"), (top, both), RUN_COLOURS, strict=False):
         figure.add_bar(
             x=list(sizes), y=[100 * each for each in values], name=name, marker_color=colour,
-            hovertemplate="%{x} pixels: %{y:.0f} %<extra>" + name + "</extra>",
+            hovertemplate="%{x} pixels: %{y:.0f}%<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.add_scatter(
         x=list(sizes), y=[100 * each for each in nearer], name="mixed: nearer to who gave the top",
         mode="lines+markers", line={"color": RUN_COLOURS[2], "width": 3}, marker={"size": 11, "symbol": "diamond"},
-        hovertemplate="%{x} pixels: %{y:.0f} % nearer to the picture that gave the top<extra></extra>",
+        hovertemplate="%{x} pixels: %{y:.0f}% nearer to the picture that gave the top<extra></extra>",
     )  # fmt: skip
     plain(figure, height=400, x="size of the parts, pixels", y="share, %")
     figure.update_layout(barmode="group", bargap=0.3, margin={"t": 84})

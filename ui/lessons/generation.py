@@ -324,7 +324,7 @@ def patch(card: ModelCard, made: Judged, says: Sequence[Opinions], spot: tuple[f
 
 
 def percent(share: Share) -> str:
-    return f"{100 * share.value:.1f} ± {100 * share.standard_error:.1f} %"
+    return f"{100 * share.value:.1f} ± {100 * share.standard_error:.1f}%"
 
 
 def in_percent(share: Share | None) -> tuple[float, float] | None:

@@ -186,7 +186,7 @@ class Maps(NamedTuple):
     window: Window
     mean: list[float]  # the encoder's
     std: list[float]
-    prior_share: float  # of the prior's mass on the smallest part of the plane that holds 99 % of the posterior
+    prior_share: float  # of the prior's mass on the smallest part of the plane that holds 99% of the posterior
 
 
 @st.cache_resource(show_spinner="Summing up over the plane", max_entries=10)

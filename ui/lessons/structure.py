@@ -264,7 +264,7 @@ def scores_row(source: str, found: Clustering) -> dict[str, str]:
         "silhouette": f"{round(found.silhouette, 2) + 0:.2f}",  # never -0.00
         "ARI": f"{round(score.ari, 2) + 0:.2f}",
         "NMI": f"{score.nmi:.2f}",
-        "purity": f"{100 * score.purity:.0f} %",
+        "purity": f"{100 * score.purity:.0f}%",
     }
 
 

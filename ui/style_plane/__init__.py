@@ -16,7 +16,7 @@ from ui.scrubbers.sources import bundle, floats, newest
 
 _plane = st.components.v2.component("style_plane", **bundle(Path(__file__).parent, "styles", decoder=True))
 
-REACH = 3.2  # latent units that the plane shows each way; 99.7 % of the prior lie within
+REACH = 3.2  # latent units that the plane shows each way; 99.7% of the prior lie within
 DECIMALS = 3  # of a place; the link keeps four digits, which below 10 are as many
 
 

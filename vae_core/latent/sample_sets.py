@@ -11,7 +11,7 @@ from torch import Tensor
 NOISE = 0.99  # share of coin tosses in the mixture (Theis, van den Oord and Bethge 2016, section 3.2)
 BETAS = (0.1, 1.0, 3.0)  # of the VAEs whose samples are compared
 PLAIN, DRAWN, LOOSE, TIGHT = "VAE, beta 1", "the same, every pixel drawn", "VAE, beta 0.1", "VAE, beta 3"
-MIXED, LEARNED = "1 % VAE, 99 % noise", "training images by heart"
+MIXED, LEARNED = "1% VAE, 99% noise", "training images by heart"
 
 
 def seeded(seed: int) -> torch.Generator:

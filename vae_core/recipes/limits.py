@@ -17,7 +17,7 @@ BETA_FEW, LATENT_FEW = 1.0, 16  # of the models on few images
 
 
 def bank() -> list[Recipe]:
-    """One small network (64-64) for all. On 100 and 1,000 images: as it is, with 20 % of its hidden units dropped, with
+    """One small network (64-64) for all. On 100 and 1,000 images: as it is, with 20% of its hidden units dropped, with
     weight decay, and stopped where the held-out ELBO was best; 6,000 steps each, or until it was stopped."""
     shared = {"image": IMAGE["mnist"], "hidden": (64, 64), "activation": "relu"}
     whole = TrainSettings(epochs=16, batch=256, lr=4e-3)
