@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.draw_pad import draw_pad
-from ui.latent_map import ship
 from ui.lessons import conditional as lesson
 from ui.picture_rows import Row, picture_rows
 from ui.small_table import small_table

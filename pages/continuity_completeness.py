@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from ui.browser import ship
 from ui.cache import (
     decoded_draws,
     decoder_pack,
@@ -21,7 +22,7 @@ from ui.cards import ModelCard, families, model_cards, run_folder
 from ui.controls import another, choose, index_from_link, pick_model, switch, to_link, vector_from_link
 from ui.figures import PLOT, scores
 from ui.frame import closing, held_out_words, honesty, opening, part
-from ui.latent_map import Pane, covariance_of, last_pick, latent_map, ship
+from ui.latent_map import Pane, covariance_of, last_pick, latent_map
 from ui.palette import ROLE_COLOURS
 from ui.sheet import Sheet, sheet_view
 from ui.sheet.axes import code_texts

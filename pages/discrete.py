@@ -8,10 +8,10 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.code_board import code_board
 from ui.figures import PLOT
 from ui.figures.discrete import bias_and_noise, soft_letters
-from ui.latent_map import ship
 from ui.lessons import discrete as lesson
 from ui.lessons import scores
 from ui.picture_rows import Row, picture_rows

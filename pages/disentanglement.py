@@ -9,9 +9,9 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.figures import PLOT, factor_heat
 from ui.figures.disentanglement import LOOKS, PARTS, kl_made_of, over_seeds
-from ui.latent_map import ship
 from ui.lessons import disentanglement as lesson
 from ui.lessons.disentanglement import DATA
 from ui.picture_rows import Row as PictureRow

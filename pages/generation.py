@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.cards import ModelCard, families, model_cards
 from ui.figures import PLOT
 from ui.figures.generation import (
@@ -19,7 +20,6 @@ from ui.figures.generation import (
     scale_ticks,
 )
 from ui.hole_map import Legend, hole_map
-from ui.latent_map import ship
 from ui.lessons import generation as lesson
 from ui.lessons.generation import (
     BOX,

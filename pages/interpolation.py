@@ -9,10 +9,10 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.cache import Film
 from ui.cards import ModelCard
 from ui.figures import PLOT, opinion_lines, step_lines
-from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Strip, corner_grid, path_view
 from vae_core.data import dataset

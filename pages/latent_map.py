@@ -11,9 +11,10 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.cards import ModelCard
 from ui.draw_pad import draw_pad
-from ui.latent_map import Outside, Pane, Pick, covariance_of, last_pick, latent_map, ship
+from ui.latent_map import Outside, Pane, Pick, covariance_of, last_pick, latent_map
 from ui.palette import colours_of
 from vae_core.data import dataset
 from vae_core.data.uploads import read_picture

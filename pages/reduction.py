@@ -8,10 +8,10 @@ import streamlit as st
 import torch
 
 from ui import cache, controls, frame
+from ui.browser import ship
 from ui.figures import PLOT
 from ui.figures.reduction import angle_lines, error_curves, error_line, plane_map, signed_pictures
 from ui.jobs import begin, watched
-from ui.latent_map import ship
 from ui.lessons import reduction as lesson
 from ui.lessons.reduction import DATA, METHODS, TITLES, Memory, Trace
 from ui.line import line_view

@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 import torch
 
+from ui.browser import ship
 from ui.cache import Use, code_of, decoder_pack, held_out, use_of_latents
 from ui.cards import ModelCard, families
 from ui.controls import choose, index_from_link, pick_model, pick_second_model, to_link, vector_from_link
 from ui.figures import PLOT, factor_heat, kl_bars, scores, trade_off
 from ui.frame import closing, crisp, held_out_words, honesty, likelihood_words, opening, part
-from ui.latent_map import ship
 from ui.palette import ROLE_COLOURS, colours_of
 from ui.scrubbers import Pane, Row, traversal_view
 from vae_core.data import dataset

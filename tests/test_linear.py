@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from sklearn.decomposition import PCA as Reference
 from torch import Tensor
 
-from ui.latent_map.library import source
+from ui.browser import source
 from vae_core.checkpoints import round_weights
 from vae_core.errors import InvalidInput
 from vae_core.latent.browser import pack_decoder

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmarks.results import missed, variances
 from tests.conftest import blob_source
 from tests.test_models import IMAGE, build, pictures
-from ui.latent_map.library import source
+from ui.browser import source
 from vae_core.checkpoints import bundled, read_bundled, read_model, round_weights, write_model
 from vae_core.errors import InvalidInput
 from vae_core.latent.browser import pack_decoder

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 
 _board = st.components.v2.component("code_board", **bundle(Path(__file__).parent, "board", decoder=True))
 

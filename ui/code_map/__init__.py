@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ui.addresses import png_address
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 from vae_core.latent.pictures import png, to_bytes
 
 ATLAS = 32  # codes in a row of the one picture that brings them all

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from torch import Tensor
 
-from ui.scrubbers.sources import bundle, floats
+from ui.browser import bundle, floats
 from vae_core.latent.pictures import to_bytes
 
 _strip = st.components.v2.component("colour_strip", **bundle(Path(__file__).parent, "strip", decoder=True))

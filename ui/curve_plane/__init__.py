@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from ui.addresses import png_address
-from ui.scrubbers.sources import bundle, newest
+from ui.browser import bundle, newest
 from ui.sheet import Axis
 
 _plane = st.components.v2.component("curve_plane", **bundle(Path(__file__).parent, "drawing", "plane"))

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 
 HERE = Path(__file__).parent
 _pad = st.components.v2.component("latent_draw_pad", **bundle(HERE, "raster", "draw_pad"))

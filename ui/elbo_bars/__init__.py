@@ -9,12 +9,12 @@ from pathlib import Path
 import streamlit as st
 import torch
 
+from ui.browser import bundle
 from ui.figures import INACTIVE
 from ui.palette import ACCENT, RUN_COLOURS
-from ui.scrubbers.sources import bundle
 from vae_core.exact.curve import CurveModel, Gaussian1D
 
-_bars = st.components.v2.component("elbo_bars", **bundle(Path(__file__).parent, "exact", "panels", "bars"))
+_bars = st.components.v2.component("elbo_bars", **bundle(Path(__file__).parent, "exact", "bars", shared=("panels",)))
 
 REACH, NODES = 14.0, 2801  # of the grid, 0.01 apart: the narrowest q is six times as wide, the widest ends within it
 MEAN, STD = 3.0, (0.06, 1.5)  # how far the mean of q may go, and its narrowest and widest

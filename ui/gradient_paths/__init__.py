@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 
 _paths = st.components.v2.component("gradient_paths", **bundle(Path(__file__).parent, "plane", "paths"))
 

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from ui.addresses import png_address
-from ui.scrubbers.sources import bundle, newest
+from ui.browser import bundle, newest
 from ui.sheet import Axis
 
 _map = st.components.v2.component("hole_map", **bundle(Path(__file__).parent, "holes", decoder=True))

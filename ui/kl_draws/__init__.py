@@ -9,19 +9,17 @@ from pathlib import Path
 import streamlit as st
 from torch import Tensor
 
+from ui.browser import bundle
 from ui.figures import INACTIVE
-from ui.latent_map.library import source
 from ui.palette import RUN_COLOURS
-from ui.scrubbers.sources import bundle
 from vae_core.exact.kl import ESTIMATORS
 
-HERE = Path(__file__).parent
 MEAN, WIDTH = 3.0, (0.05, 2.0)  # how far the mean of q may go, and its narrowest and widest
 COLOURS = dict(zip(ESTIMATORS, RUN_COLOURS, strict=False))
 
-_sources = bundle(HERE, "estimates", "draws")
-_panels = source("panels.js", folder=HERE.parent / "elbo_bars")  # the drawings' axes and scales
-_view = st.components.v2.component("kl_draws", js=f"{_panels}\n{_sources['js']}", css=_sources["css"])
+_view = st.components.v2.component(
+    "kl_draws", **bundle(Path(__file__).parent, "estimates", "draws", shared=("panels",))
+)
 
 
 def kl_draws(

@@ -1,33 +1,34 @@
 """The latent plane in the browser: weights travel once, and every picture is decoded under the hand.
 
-`ship` sends packs (weights, codes, thumbnails; made by `vae_core.latent.browser`), `latent_map` shows one or
-two planes over them. Python hears of a point when it is clicked or let go, never while it moves.
+`latent_map` shows one or two planes over the packs (weights, codes, thumbnails) that `ui.browser.ship` sends. Python
+hears of a point when it is clicked or let go, never while it moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-from ui.latent_map.library import LIBRARY_JS, ship, source
+from ui.browser import LIBRARY_JS, source
 from ui.palette import CLASS_COLOURS
 from vae_core.latent.priors import Gaussian
 
-__all__ = ["LIBRARY_JS", "Outside", "Pane", "Pick", "covariance_of", "last_pick", "latent_map", "ship", "source"]
-
 Show = Literal["dots", "thumbnails"]
+HERE = Path(__file__).parent
 MOST_CORRELATED = 128  # latents whose covariance matrix travels to the browser
 
 _map = st.components.v2.component(
     "latent_map",
-    css=source("map.css"),
+    css=source("map.css", folder=HERE),
     js="\n".join(
         [
             LIBRARY_JS,
-            source("view.js", "draw.js", "plane.js", "input.js", "panel.js", "map.js", "frame.js"),
+            source("view.js", "draw.js"),
+            source("plane.js", "input.js", "panel.js", "map.js", "frame.js", folder=HERE),
             "export default latentMap;",
         ]
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, floats
+from ui.browser import bundle, floats
 
 _line = st.components.v2.component("latent_line", **bundle(Path(__file__).parent, "line", decoder=True))
 

@@ -13,23 +13,11 @@ from typing import Any
 
 import streamlit as st
 
-from ui.latent_map.library import LIBRARY_JS, source
+from ui.browser import bundle
 from ui.palette import CLASS_COLOURS
 
-HERE = Path(__file__).parent
-SCRUBBERS = HERE.parent / "scrubbers"
-
 _live = st.components.v2.component(
-    "live_plane",
-    css="\n".join([source("common.css", folder=SCRUBBERS), source("live.css", folder=HERE)]),
-    js="\n".join(
-        [
-            LIBRARY_JS,
-            source("view.js", "draw.js"),
-            source("common.js", folder=SCRUBBERS),
-            source("cloud.js", "strip.js", "live.js", folder=HERE),
-        ]
-    ),
+    "live_plane", **bundle(Path(__file__).parent, "cloud", "strip", "live", shared=("view", "draw"), decoder=True)
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, floats, fraction, newest
+from ui.browser import bundle, floats, fraction, newest
 from vae_core.errors import InvalidInput
 
 HERE = Path(__file__).parent

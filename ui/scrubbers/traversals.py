@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from ui.browser import bundle, floats
 from ui.palette import ACCENT
-from ui.scrubbers.sources import bundle, floats
 
 HERE = Path(__file__).parent
 _traversal = st.components.v2.component("latent_traversal", **bundle(HERE, "traversal", decoder=True))

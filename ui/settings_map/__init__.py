@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 
 _map = st.components.v2.component("settings_map", **bundle(Path(__file__).parent, "map"))
 

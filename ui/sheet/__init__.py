@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ui.addresses import png_address
-from ui.scrubbers.sources import bundle, fraction, newest
+from ui.browser import bundle, fraction, newest
 
 _sheet = st.components.v2.component("latent_sheet", **bundle(Path(__file__).parent, "sheet"))
 

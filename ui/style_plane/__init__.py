@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ui.browser import bundle, floats, newest
 from ui.palette import CLASS_COLOURS
-from ui.scrubbers.sources import bundle, floats, newest
 
 _plane = st.components.v2.component("style_plane", **bundle(Path(__file__).parent, "styles", decoder=True))
 

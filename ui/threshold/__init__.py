@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from ui.scrubbers.sources import bundle, newest
+from ui.browser import bundle, newest
 from vae_core.metrics.ranking import Ranking, auroc, average_precision, cheapest
 
 _view = st.components.v2.component("anomaly_threshold", **bundle(Path(__file__).parent, "threshold"))

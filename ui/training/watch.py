@@ -8,10 +8,10 @@ import streamlit as st
 import torch
 
 from ui import controls
+from ui.browser import ship
 from ui.cache import held_out
 from ui.cards import NETWORKS
 from ui.figures import PLOT, kl_bars, loss_curve
-from ui.latent_map import ship
 from ui.live_plane import LiveFilm, live_plane
 from ui.palette import ROLE_COLOURS
 from ui.training.events import events_of, held_out_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import streamlit as st
 from torch import Tensor
 
-from ui.scrubbers.sources import bundle
+from ui.browser import bundle
 from vae_core.latent.pictures import to_bytes
 
 _view = st.components.v2.component("voice_view", **bundle(Path(__file__).parent, "player", "voice"))

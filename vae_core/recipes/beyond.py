@@ -15,7 +15,7 @@ def bank() -> list[Recipe]:
     changes the posterior, the prior's enforcement or the judge, with a plain VAE of equal length beside them."""
     shared = {**TANH, "latent": 50}
     training = TrainSettings(epochs=600, batch=100, lr=1.5e-3, binarise=True)
-    short = replace(training, epochs=20, evaluate_every=3000)
+    short = replace(training, epochs=60, evaluate_every=3000)
     games = replace(short, lr=1e-3)
     faded_in = replace(games, kl_schedule="warm-up", kl_share=0.7)  # else the lower code is given up at once
     return [
@@ -26,7 +26,7 @@ def bank() -> list[Recipe]:
         Recipe("mnist-ladder", "mnist", "ladder", {**TANH, "activation": "gelu"}, faded_in),
         Recipe("mnist-adversarial", "mnist", "adversarial", {**TANH, "latent": 10}, games),
         Recipe("mnist-adversarial-2d", "mnist", "adversarial", _plane(), replace(games, epochs=10, binarise=False)),
-        Recipe("mnist-vae-gan", "mnist", "vae_gan", _pictures(), replace(games, epochs=12, binarise=False)),
+        Recipe("mnist-vae-gan", "mnist", "vae_gan", _pictures(), replace(games, epochs=40, binarise=False)),
     ]
 
 

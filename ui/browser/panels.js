@@ -1,4 +1,5 @@
-// The three drawings: the data plane, the densities over z, the bars in nats. Each draws in real pixels.
+// Drawings of a Gaussian example that views share: the data plane, the densities over z, the bars in nats. Each draws in
+// real pixels.
 
 const SVG = "http://www.w3.org/2000/svg";
 
