@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import streamlit as st
 import torch
 
@@ -64,6 +67,12 @@ def plane(
     return Sheet(card.title, colour, png(decoded.sheet), texts, across, up), decoded.sheet
 
 
+def decode_all(cards: Sequence[ModelCard], temperature: float, n: int, seed: int) -> None:
+    """What the draws of a seed decode to, made and kept."""
+    for card in cards:
+        cache.decoded_draws(card.name, seed, temperature, n)
+
+
 def draws(card: ModelCard, colour: str, seed: int, temperature: float, n: int) -> tuple[Sheet, torch.Tensor]:
     decoded = cache.decoded_draws(card.name, seed, temperature, n)
     return Sheet(card.title, colour, png(decoded.sheet), code_texts(decoded.codes)), decoded.sheet
@@ -121,9 +130,8 @@ def explore() -> None:
         else:
             temperature = controls.number("Temperature", 0.0, 2.0, 1.0, 0.05, key="temperature")
             seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
-            if st.button("Draw again", key="again"):
-                seed = (seed + 1) % MOST_SEEDS
-                controls.to_link("seed", seed)
+            decode = partial(decode_all, shown, temperature, n)
+            controls.another("Draw again", "seed", seed, MOST_SEEDS, ahead=decode)
             made = [draws(card, colour, seed, temperature, n) for card, colour in zip(shown, colours, strict=True)]
         st.download_button(
             "Save as PNG",

@@ -205,7 +205,7 @@ def decoded_line(name: str, spacing: str, reach: float, n: int) -> Decoded:
     return _decoded(name, cloud.mean + cloud.std * u[:, None])
 
 
-@st.cache_resource(show_spinner="Decoding", max_entries=48)
+@st.cache_resource(show_spinner=False, max_entries=48)
 def decoded_draws(name: str, seed: int, temperature: float, n: int) -> Decoded:
     """Codes drawn at random; one seed means the same standard normal draws for every model."""
     noise = torch.Generator().manual_seed(seed)
