@@ -243,7 +243,7 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     show_scores(measured, (autoencoder, vae), CONTINUITY)
     st.caption(
         f"Dot: mean over {about['pairs']} pairs of held-out images, {about['steps']} steps each. Thin line: one "
-        "standard deviation over the pairs. Thick line: 1.96 standard errors of the mean, a 95\u00a0% interval."
+        "standard deviation over the pairs. Thick line: 1.96 standard errors of the mean, a 95% interval."
     )
     about = autoencoder.metrics["completeness"]
     st.subheader("Completeness: every code a picture", anchor=False)
@@ -252,7 +252,7 @@ def show_answer(name: str, family: Sequence[ModelCard], autoencoder: ModelCard, 
     st.caption(
         f"Dot: mean over {about['draws']} draws of {about['samples']:,} codes, each against as many held-out "
         "images. Thin line: one standard deviation over the draws. Thick line: 1.96 standard errors of the mean, "
-        "which for so few draws is somewhat less than a 95\u00a0% interval. "
+        "which for so few draws is somewhat less than a 95% interval. "
         "Codes of the autoencoder: a Gaussian fitted to its held-out codes."
     )
     show_seeds(name)

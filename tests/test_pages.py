@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
+from ui.cache import share_the_cores
 from ui.cards import model_cards
 from vae_core.folders import PROJECT
 
@@ -122,3 +124,13 @@ def test_what_the_lesson_on_continuity_says_of_beta_was_measured() -> None:
         assert much[1] < covers - 0.05, "8: fewer images covered"
     (jumps, covers), (steps, vae_covers) = score("mnist-10d-ae"), score("mnist-10d-vae-beta1")
     assert jumps <= steps and covers < vae_covers - 0.1, "ten latents: even, too, but it covers less"
+
+
+@pytest.mark.parametrize(("cores", "taken"), [(1, 1), (2, 1), (6, 3)])
+def test_a_page_leaves_half_of_the_cores_to_others(cores: int, taken: int) -> None:
+    share_the_cores.clear()
+    torch.set_num_threads(cores)
+    for _ in range(2):  # visitors: it is halved once
+        share_the_cores()
+    assert torch.get_num_threads() == taken
+    share_the_cores.clear()
