@@ -130,8 +130,7 @@ def told(column: str, value: float | None) -> str:
 SEEN = """
 - **A flow bends q until it fits.** Each step is cheap to draw from and tells its own density; a few of them make a ring
   or a banana out of a Gaussian, and the gap between the ELBO and log p(x) all but closes. A straight tilt needs one
-  step. On digits, where a posterior is nearly a Gaussian, the flow gains little on the VAE of equal length: compare
-  their ELBO and their NLL in the table.
+  step. On digits the flow gains little on the VAE of equal length: compare their ELBO and their NLL in the table.
 - **A peak that q never visits stays unseen.** Told the product of two numbers, the flow takes one of the two arms:
   the ELBO punishes q for being where p is not. The missing arm costs about log 2 = 0.69 nats.
 - **More draws are another way.** With ten draws only the best need to hit: q may be too wide, and the bound is far

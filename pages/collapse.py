@@ -96,6 +96,8 @@ def holes() -> None:
         name, prior = planes[title], lesson.PRIORS[kind]
         unclear = partial(lesson.unclear, name, prior, DOTS)
         controls.another("Other draws", "seed", seed, MOST_SEEDS, ahead=unclear)
+    with st.spinner("Decoding"):
+        unclear(seed)
     ground, made = lesson.plane(name, prior), lesson.draws(name, prior, DOTS, seed)
     left, right = st.columns(2, gap="medium")
     with left:

@@ -25,6 +25,7 @@ DATA = "mnist"
 COLUMNS = 12  # pictures in a row
 MOST_SEEDS = 1_000_000
 BOARD, OF = "board", "word of"  # the board, and the model and image whose word is in the link
+PLACE_OF = "place of"  # the model and image whose letter is relaxed
 
 
 @frame.part
@@ -59,7 +60,7 @@ def explore() -> None:
         "Decoded in your browser."
     )
     st.divider()
-    soften(name, logits)
+    soften(name, logits, of)
     st.divider()
     compare(name)
 
@@ -70,8 +71,6 @@ def word_in_link(of: str, places: int, letters: int) -> list[int] | None:
     if st.session_state.setdefault(OF, of) != of:
         controls.to_link("word", None)
         st.session_state[OF] = of
-        if "place" not in st.query_params:
-            st.session_state.pop("place", None)  # again the one of which the encoder is least sure, as in a new tab
     word = controls.vector_from_link("word", places, letters, least=1, whole=True)
     return None if word is None else [int(letter) - 1 for letter in word]
 
@@ -83,7 +82,7 @@ def keep_word() -> None:
         controls.to_link("word", [letter + 1 for letter in told["at"]])
 
 
-def soften(name: str, logits: torch.Tensor) -> None:
+def soften(name: str, logits: torch.Tensor, of: str) -> None:
     """One letter's relaxed draws, and what the temperature does to the gradient."""
     st.subheader("A gradient cannot pass through a choice; through a soft one it can", anchor=False)
     places = [str(place + 1) for place in range(len(logits))]
@@ -97,7 +96,11 @@ def soften(name: str, logits: torch.Tensor) -> None:
             style="slider",
         )
         start = places[int(entropy.argmax())]  # where the encoder is least sure
-        place = int(controls.choose("Place of the code", places, key="place", default=start, style="select")) - 1
+        arrived = PLACE_OF not in st.session_state and "place" in st.query_params
+        if st.session_state.get(PLACE_OF) != of and not arrived:
+            st.session_state["place"] = start
+        st.session_state[PLACE_OF] = of
+        place = int(controls.choose("Place of the code", places, key="place", style="select")) - 1
     temperature = float(chosen)
     left, right = st.columns([6, 6], gap="large")
     with left:

@@ -253,7 +253,8 @@ def explore() -> None:
             + ("; then take more latents." if any(card.latent > 2 for card in autoencoders) else "."),
         )
     with st.container(key="figure"):
-        made = draw(seed)
+        with st.spinner("Decoding"):
+            made = draw(seed)
         show_pair(cards, source, made)
     known = lesson.met(cards[0].name)
     frame.honesty(

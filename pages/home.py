@@ -8,6 +8,7 @@ from ui.cache import decoded_plane
 from ui.cards import NETWORKS, damaged_models, families, model_cards
 from ui.frame import go_through_the_router
 from vae_core.data import dataset
+from vae_core.runs.queue import worker_threads
 from vae_core.training import device_title, pick_device
 
 SHOWN = "mnist-2d-vae-beta1"
@@ -108,7 +109,7 @@ for complaint in damaged_models():
     st.warning(complaint)
 st.markdown(
     f"Whatever your hand drags is decoded in your own browser, from the model's own weights. The server decodes the "
-    f"rest on its CPU; training takes the best device that it has: **{device_title(pick_device())}**."
+    f"rest on its CPU; training takes the best device that it has: **{device_title(pick_device(), worker_threads())}**."
 )
 st.dataframe(
     [

@@ -132,6 +132,8 @@ def explore() -> None:
             seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
             decode = partial(decode_all, shown, temperature, n)
             controls.another("Draw again", "seed", seed, MOST_SEEDS, ahead=decode)
+            with st.spinner("Decoding"):
+                decode(seed)
             made = [draws(card, colour, seed, temperature, n) for card, colour in zip(shown, colours, strict=True)]
         st.download_button(
             "Save as PNG",

@@ -11,7 +11,7 @@ import torch
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import blob_source, blobs
-from tests.lessons import opened, rows
+from tests.lessons import opened, rows, text
 from ui import cache
 from ui import code_board as board
 from ui.lessons import discrete as lesson
@@ -256,3 +256,19 @@ def test_main_path(browser: Browser, app: str) -> None:
     for place, letter in enumerate(likeliest.argmax(-1).tolist()):
         expect(page.get_by_test_id(f"letter-{place}-{letter}")).to_have_attribute("aria-pressed", "true")
     assert "word=" not in page.url
+
+
+def test_another_image_begins_at_the_place_of_which_its_encoder_is_least_sure() -> None:
+    page = opened("discrete")
+    for _ in range(2):
+        place = next(box for box in page.selectbox if box.label == "Place of the code").value
+        assert f"the letter in place {place} of the image above" in text(page)
+        number = int(page.query_params.get("image", "0"))
+        logits = lesson.logits_of(
+            next(iter(lesson.OFFERED.values())), cache.held_out("mnist").images(torch.tensor([number]))
+        )
+        entropy = torch.distributions.Categorical(logits=logits).entropy()
+        assert int(place) - 1 == int(entropy.argmax())
+        next(button for button in page.button if button.label == "Another image").click().run()
+    kept = opened("discrete", image="1", place="2")
+    assert next(box for box in kept.selectbox if box.label == "Place of the code").value == "2"

@@ -98,11 +98,11 @@ def test_sets_are_what_they_are_called() -> None:
     torch.manual_seed(0)
     models = {beta: VAE(VAE.Config(image=IMAGE, latent=2, hidden=(16,))).eval() for beta in BETAS}
     source = blob_source(300, IMAGE)
-    ways = sample_sets(models, source.images, len(source), 200)
-    ways = sample_sets(models, source.images, len(source), 200)
-    sets = {name: make() for name, make in ways.items()}
+    sets, again = (
+        {name: make() for name, make in sample_sets(models, source.images, len(source), 200).items()} for _ in range(2)
+    )
     assert len(sets) == 6 and all(each.shape == (200, *IMAGE) for each in sets.values())
-    assert all(torch.equal(sets[name], make()) for name, make in ways.items())
+    assert all(torch.equal(sets[name], again[name]) for name in sets)
     assert set(sets[DRAWN].unique().tolist()) <= {0.0, 1.0}
     assert sets[DRAWN].mean().item() == pytest.approx(sets[PLAIN].mean().item(), abs=0.02)
     noise = is_noise(200)

@@ -126,11 +126,13 @@ def test_what_the_lesson_on_continuity_says_of_beta_was_measured() -> None:
     assert jumps <= steps and covers < vae_covers - 0.1, "ten latents: even, too, but it covers less"
 
 
-@pytest.mark.parametrize(("cores", "taken"), [(1, 1), (2, 1), (6, 3)])
-def test_a_page_leaves_half_of_the_cores_to_others(cores: int, taken: int) -> None:
+@pytest.mark.parametrize(("cores", "given", "taken"), [(1, "", 1), (2, "", 1), (6, "", 3), (6, "1", 1)])
+def test_a_page_leaves_half_of_the_cores_to_others(
+    cores: int, given: str, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.cache.usable_cores", lambda: cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
     share_the_cores.clear()
-    torch.set_num_threads(cores)
-    for _ in range(2):  # visitors: it is halved once
-        share_the_cores()
+    share_the_cores()
     assert torch.get_num_threads() == taken
     share_the_cores.clear()

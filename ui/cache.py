@@ -10,6 +10,7 @@ import atexit
 import gc
 import json
 import math
+import os
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -31,6 +32,7 @@ from vae_core.latent.pictures import to_bytes
 from vae_core.latent.priors import Gaussian, fit_gaussian, standard_normal
 from vae_core.losses import kl_to_standard_normal
 from vae_core.recipes import judge_of
+from vae_core.runs.queue import usable_cores
 
 THUMBNAIL_SIDE = 28  # pixels
 MOST_NUMBERS = 2_000_000  # in a cloud of codes, for the browser gets all of it: 10,000 images of up to 200 latents
@@ -264,7 +266,8 @@ def share_the_cores() -> None:
     Threads of PyTorch wait for one another at the end of every layer. Where a browser or another visitor's page has
     one of their cores, all of them stand still: on a busy machine small networks took tens of times as long.
     """
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    if not os.environ.get("OMP_NUM_THREADS"):  # else somebody has decided
+        torch.set_num_threads(max(1, usable_cores() // 2))
 
 
 @st.cache_resource(show_spinner=False)

@@ -121,12 +121,12 @@ def another(
     help: str | None = None,
 ) -> None:
     """A button that puts the next of `count` numbers into the link, or the one `by` so many later. `ahead` makes and
-    keeps what a number shows (see ui.ahead), where that takes longer than a press should."""
-    follow = (now + by) % count
+    keeps what a number shows, where that takes longer than a press should: for parts of a page (see ui.ahead)."""
+    follow = (now + by) % max(1, count)
     style: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     st.button(label, on_click=lambda: to_link(key, follow), type=style, disabled=disabled, help=help)
     if ahead:
-        prepare(lambda: ahead(follow))
+        prepare(key, lambda: ahead(follow))
 
 
 def next_start(key: str, count: int, new: bool) -> int:

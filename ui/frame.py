@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from torch import Tensor
 
+from ui import ahead
 from ui.cache import held_out
 from ui.cards import ModelCard
 from vae_core.data import dataset
@@ -47,6 +48,7 @@ def guarded(draw: Callable[P, None]) -> Callable[P, None]:
             draw(*arguments, **named)
         except InvalidInput as error:
             st.error(str(error))
+        ahead.begin()
 
     return drawn
 

@@ -42,11 +42,12 @@ def _row(row: Row, columns: int) -> str:
         f'<img src="{_address(picture)}" alt="" style="width:100%;image-rendering:pixelated">'
         for picture in to_bytes(row.pictures)
     ) + "".join(f'<span style="{UNDER}">{escape(text)}</span>' for text in row.under)
+    told = f"{row.name}: {len(row.pictures)} pictures" + (f": {escape(', '.join(row.under))}" if row.under else "")
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:2px 16px;align-items:center;margin-bottom:10px">'
         '<div style="flex:1 0 10.8rem;min-width:min-content;line-height:1.3;font-variant-numeric:tabular-nums">'
         f'<b>{swatch if row.colour else ""}{row.name}</b><br><span style="opacity:.85">{row.words}</span></div>'
-        f'<div role="img" aria-label="{row.name}: {len(row.pictures)} pictures" style="flex:999 1 300px;display:grid;'
+        f'<div role="img" aria-label="{told}" style="flex:999 1 300px;display:grid;'
         f'grid-template-columns:repeat({columns},minmax(0,1fr));gap:4px">{pictures}</div></div>'
     )
 

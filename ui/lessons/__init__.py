@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from ui.cache import checkpoint
 from vae_core.errors import InvalidInput
+
+UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError)
 
 
 @contextmanager
@@ -19,7 +23,7 @@ def usable(path: Path, remedy: str) -> Iterator[None]:
         yield
     except InvalidInput:
         raise
-    except Exception as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
+    except UNUSABLE as error:  # a missing file, a cut one, a foreign one: all mean one thing to people
         raise InvalidInput(f"{path} cannot be used ({type(error).__name__}: {error}). {remedy}") from error
 
 

@@ -54,7 +54,7 @@ function createSettingsMap() {
     canvas.getContext("2d").drawImage(image, 0, -first * height);
   }
 
-  const told = (each, [row, column]) => each.values[row][column].toFixed(each.digits);
+  const told = (each, [row, column]) => each.values[row][column].toFixed(each.digits) + (each.unit === "%" ? "%" : "");
   const name = (data, [row, column]) => `${data.rows[0]} ${data.rows[1][row]}, ${data.columns[1][column]} ${data.columns[0]}`;
 
   function paint({ scores }) {

@@ -30,11 +30,11 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def device_title(device: torch.device) -> str:
-    """What a person calls the device."""
+def device_title(device: torch.device, threads: int | None = None) -> str:
+    """What a person calls the device; a CPU with so many threads, or with those that PyTorch has now."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
-    threads = torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     return f"CPU, {threads} thread{'s' * (threads > 1)} ({platform.machine()})"
