@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from ui.cache import checkpoint
 from vae_core.errors import InvalidInput
 
-UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError)
+UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def results() -> dict[str, Any]:
 def scale_of(found: dict[str, Any], name: str) -> DecoderScale:
     row = found["models"][name]
     scale = DecoderScale(float(row["squared_error"]), float(row["kl"]), PIXELS)
-    assert scale.squared_error > 0 and scale.kl >= 0
+    expect(scale.squared_error > 0 and scale.kl >= 0)
     return scale
 
 
