@@ -18,6 +18,7 @@ from ui.lessons.anomaly import DATA, Classes, Detector, Scored
 from ui.normal_form import JOB, pick_classes, train_here, training_of
 from ui.palette import RUN_COLOURS
 from ui.picture_rows import Row, picture_rows
+from ui.sheet.axes import minus
 from ui.threshold import Stakes, threshold_view
 from vae_core.data import dataset
 from vae_core.data.uploads import read_picture
@@ -154,18 +155,13 @@ def own_picture(choice: Choice, found: Detector, made: Scored, threshold: float)
         picture_rows([Row("Your picture", "rebuilt, squared error", torch.cat([grey, heat(shown.errors, 1.0)]))])
         scores = lesson.scores_of(found, picture)
         lines = [
-            f"- **{SCORES[name].title}** {signed(value)}: above "
+            f"- **{SCORES[name].title}** {minus(f'{value:.4g}')}: above "
             f"{(made.scores[name][~made.anomalous] < value).mean():.0%} of the held-out normal images, above "
             f"{(made.scores[name][made.anomalous] < value).mean():.0%} of the anomalous ones"
             for name, value in scores.items()
         ]
         alarm = "**raises an alarm**" if scores[choice.score] >= threshold else "raises **no alarm**"
         st.markdown("\n".join(lines) + f"\n\nBy {SCORES[choice.score].title.lower()} and today's threshold it {alarm}.")
-
-
-def signed(value: float) -> str:
-    """A score, with a minus sign as long as that of its name."""
-    return f"{value:.4g}".replace("-", "\u2212")
 
 
 def drawn(data: str) -> Tensor | None:

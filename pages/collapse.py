@@ -12,6 +12,7 @@ from ui.figures.collapse import by_class, excess_map
 from ui.latent_rows import latent_rows
 from ui.lessons import collapse as lesson
 from ui.picture_rows import Row, picture_rows
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from vae_core.data import dataset
 from vae_core.latent.flow import Coupling
@@ -38,7 +39,7 @@ def sleep() -> None:
     strips, training = lesson.strips(lesson.deep_name(way)), cache.checkpoint(lesson.deep_name(way)).training
     with st.container(key="figure"):
         latent_rows(strips, max(lesson.strips(name)[0].kl for name in names))
-    low, high = (f"{end:g}".replace("-", "\N{MINUS SIGN}") for end in lesson.REACHES[[0, -1]].tolist())
+    low, high = (minus(f"{end:g}") for end in lesson.REACHES[[0, -1]].tolist())
     st.caption(
         f"Each row: a latent, its KL to the prior, and pictures while it moves from {low} to {high}, the others at 0. "
         f"VAE with {DEPTH} hidden layers on each side and {len(strips)} latents, trained on MNIST in black and white, "
@@ -97,7 +98,7 @@ def holes() -> None:
         unclear = partial(lesson.unclear, name, prior, DOTS)
         controls.another("Other draws", "seed", seed, MOST_SEEDS, ahead=unclear)
     with st.spinner("Decoding"):
-        unclear(seed)
+        without_class = unclear(seed)
     ground, made = lesson.plane(name, prior), lesson.draws(name, prior, DOTS, seed)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -109,7 +110,7 @@ def holes() -> None:
     what = "the prior N(0, I)" if prior == "normal" else f"the {kind}"
     st.caption(
         f"VAE, {title}, 2 latents, trained on MNIST. Orange: {what} promises codes that images hardly have, a hole; "
-        f"blue: images are there, and {what} hardly draws them. Dots: {DOTS} draws, {unclear(seed)} of them without a "
+        f"blue: images are there, and {what} hardly draws them. Dots: {DOTS} draws, {without_class} of them without a "
         f"clear class; the first {ACROSS * DOWN} decoded. log q(z): the aggregate posterior of "
         f"{frame.held_out_words(lesson.DATA)} Smoothed by a cell. Fits: to the codes of "
         f"{lesson.results()['fitted']:,} training images."

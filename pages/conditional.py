@@ -11,6 +11,7 @@ from ui.browser import ship
 from ui.draw_pad import draw_pad
 from ui.lessons import conditional as lesson
 from ui.picture_rows import Row, picture_rows
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from ui.style_plane import REACH, Styles, style_plane
 from vae_core.data import dataset
@@ -103,7 +104,7 @@ def told(code: Tensor) -> str:
     """A code in a few letters."""
     if len(code) > 2:
         return "a draw from the prior"
-    return "z = (" + ", ".join(f"{value:.1f}".replace("-", "\N{MINUS SIGN}") for value in code.tolist()) + ")"
+    return "z = (" + ", ".join(minus(f"{value:.1f}") for value in code.tolist()) + ")"
 
 
 def take_over(name: str) -> None:

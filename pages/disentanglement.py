@@ -17,6 +17,7 @@ from ui.lessons.disentanglement import DATA
 from ui.picture_rows import Row as PictureRow
 from ui.picture_rows import picture_rows
 from ui.scrubbers import Pane, Row, traversal_view
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from vae_core.data.sprites import FACTORS
 from vae_core.latent.browser import pack_id
@@ -216,7 +217,7 @@ def terms() -> None:
 def short_of_it(scored: dict[str, dict[str, Any]]) -> str:
     """What the batches of the training make of the total correlation."""
     found = scored["β-TCVAE"]
-    taken_for = f"{statistics.median(found['in_batches']):.1f}".replace("-", "\N{MINUS SIGN}")
+    taken_for = minus(f"{statistics.median(found['in_batches']):.1f}")
     return (
         f" The β-TCVAE itself sees {TRAINING.batch} images at a time and takes its TC of "
         f"{statistics.median(found['total_correlation']):.1f} nats for {taken_for}. The error grows with what the "

@@ -14,6 +14,7 @@ from ui.figures.limits import cost_lines, edge_lines, learning_curves, rank_line
 from ui.lessons import limits as lesson
 from ui.picture_rows import Row, picture_rows
 from ui.settings_map import settings_map
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from vae_core.exact.densities import memory_log_density, mixed_log_density
 from vae_core.latent.blur import best_picture, shares
@@ -166,7 +167,7 @@ def few_images() -> None:
 
 def gap(row: dict[str, float]) -> str:
     """How many nats dearer held-out images are than training images."""
-    return f"{row['held_out'] - row['train']:.1f}".replace("-", "\N{MINUS SIGN}")
+    return minus(f"{row['held_out'] - row['train']:.1f}")
 
 
 def taught(cure: str, curve: dict[str, list[float]]) -> int:

@@ -14,6 +14,7 @@ from ui.lessons import results as lesson
 from ui.lessons.results import COLUMNS, KINDS, WORDS
 from ui.palette import RUN_COLOURS
 from ui.picture_rows import Row, picture_rows
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from vae_core.data import dataset
 from vae_core.metrics.frechet import frechet_distance
@@ -99,7 +100,7 @@ def compare(short: str) -> None:
         "256 steps; without the noise that would spread each over its step, so an approximation."
     )
     formats = {
-        "ELBO": lambda row: f"{row['elbo']:,.0f}".replace("-", "\u2212"),
+        "ELBO": lambda row: minus(f"{row['elbo']:,.0f}"),
         "KL": lambda row: f"{row['kl']:.1f}",
         "bits per dim": lambda row: f"{row['bits']:.3f}",
         "PSNR": lambda row: f"{row['psnr']:.2f}",

@@ -17,6 +17,7 @@ from ui.figures.super_resolution import fidelity_dots
 from ui.lessons import super_resolution as lesson
 from ui.lessons.super_resolution import FACTORS, KINDS, METHODS, NETWORK, Enlarged, Kind
 from ui.picture_rows import Row, picture_rows
+from ui.sheet.axes import minus
 from ui.small_table import small_table
 from vae_core.data import dataset
 from vae_core.data.uploads import Upload, read_photograph, read_picture
@@ -164,7 +165,7 @@ def invented(kind: Kind, factor: int) -> None:
             f"Lanczos, {row['read']['nearest']:.1%} by Nearest (all {row['held_out']:,})."
         )
     else:
-        gain = f"{found.gains[0]:+.1f}".replace("-", "\u2212")
+        gain = minus(f"{found.gains[0]:+.1f}")
         st.markdown(
             f"On {found.lost} of the {found.searched:,} pictures that were searched, the network is no nearer to the "
             f"original than Lanczos; where it gains least, that is {gain} dB."

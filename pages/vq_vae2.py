@@ -130,10 +130,10 @@ def draw() -> None:
         label = controls.choose("Class", [ANY, *classes], key="class", style="select")
         seed = controls.index_from_link("seed", MOST_SEEDS, 0, "draw")
         asked = None if label == ANY else classes.index(label)
-        draw = partial(lesson.drawn, COLUMNS, TIMES, label=asked)
-        controls.another("Other maps", "seed", seed, MOST_SEEDS, ahead=draw)
+        draw_maps = partial(lesson.drawn, COLUMNS, TIMES, label=asked)
+        controls.another("Other maps", "seed", seed, MOST_SEEDS, ahead=draw_maps)
     with st.spinner("Drawing code after code"):
-        made = draw(seed)
+        made = draw_maps(seed)
     found, held_out = lesson.results(), cache.held_out(lesson.DATA)
     own = torch.arange(len(held_out)) if asked is None else (held_out.labels == asked).nonzero()[:, 0]
     names = ("Bottoms given the tops", "again, for the same tops", "and again")

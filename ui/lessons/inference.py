@@ -18,6 +18,7 @@ from ui.cache import checkpoint, held_out
 from ui.figures.reduction import signed_pictures
 from ui.jobs import Work
 from ui.lessons import expect, read_results, usable
+from ui.sheet.axes import minus
 from vae_core.data import ImageSource, dataset
 from vae_core.data.binarise import Binarised
 from vae_core.exact.cells import Summed, integrate, log_joint, square
@@ -78,7 +79,7 @@ class Measured(NamedTuple):
 
 
 def _nats(value: float) -> str:
-    return f"{value:.1f}".replace("-", "\u2212")
+    return minus(f"{value:.1f}")
 
 
 @st.cache_resource(show_spinner=False)
